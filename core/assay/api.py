@@ -1,0 +1,148 @@
+"""The Python interface: `run`, `verify`, `compare` and `records`. The command line calls nothing else."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from assay.catalog import Catalog
+from assay.entering import enter_data, enter_models
+from assay.errors import AssayError, unknown
+from assay.leaderboard import Leaderboard, latest, leaderboards
+from assay.plan import Planner, Selection, seeds_of
+from assay.running import Progress, Run, execute
+from assay.spec import COSTS, Record
+from assay.store import Store
+from assay.verifying import verify
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["compare", "flat", "records", "run", "verify"]
+
+
+def run(
+    what: str | Sequence[str],
+    *,
+    entrants: Sequence[str] = (),
+    models: Mapping[str, Any] | Sequence[str] = (),
+    datasets: Sequence[str] = (),
+    data: Mapping[str, str] | None = None,
+    seeds: int | str | Sequence[int] = 5,
+    scale: str = "small",
+    backend: str | Sequence[str] = "cpu",
+    params: Mapping[str, Any] | None = None,
+    store: str | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Run every cell of a selection that is not in the store yet.
+
+    Args:
+        what: Ids or globs of tasks, or ids of papers (a paper means its entrants and the baselines of their tasks).
+        entrants: Ids or globs of installed entrants; all when empty.
+        models: Entrants of your own that join them: classes by name, or `FILE.py:CLASS` texts.
+        datasets: Ids of data sets; all that fit when empty.
+        data: Paths of your own data by name (npz, parquet, csv); a name of an installed data set gives its `full` source.
+        seeds: A count, a range `1000:1005`, a list `0,3,7`, or numbers.
+        scale: `smoke`, `small` or `full`.
+        backend: One id or several.
+        params: A value, or a list of values to try, by parameter.
+        store: Path or SQLAlchemy URL of the records; `.assay/records.db` when None.
+        force: Run cells again that are in the store.
+        progress: Called as cells end.
+
+    Raises:
+        AssayError: The selection does not make sense, or the store cannot be used. Nothing has run then.
+    """
+    names = (what,) if isinstance(what, str) else tuple(what)
+    catalog = _catalog_for(names)
+    planner = Planner(catalog)
+    mine = enter_models(catalog, names, models)
+    given = enter_data(planner, names, data or {}, scale)
+    grid = tuple((k, tuple(v) if isinstance(v, list | tuple) else (v,)) for k, v in (params or {}).items())
+    selection = Selection(
+        names,
+        (*entrants, *mine) if entrants else (),
+        tuple(datasets) or given,
+        seeds_of(seeds),
+        scale,
+        (backend,) if isinstance(backend, str) else tuple(backend),
+        grid,
+    )
+    jobs = planner.jobs(selection)
+    with Store(store) as opened:
+        return execute(jobs, catalog, opened, force=force, progress=progress)
+
+
+def compare(
+    task: str,
+    *,
+    metric: str | None = None,
+    dataset: str | None = None,
+    scale: str = "small",
+    store: str | None = None,
+) -> list[Leaderboard]:
+    """Return a leaderboard for each data set of a task, from the store alone: no plugin is imported."""
+    with Store(store, create=False) as opened:
+        known = opened.metrics(task)
+        if not known:
+            raise AssayError(f"the store {opened.address} has no record of task {task!r}: assay run {task}")
+        records = latest(opened.records(task=task, scale=scale))
+    if dataset:
+        full = dataset if "/" in dataset else f"{task.partition('/')[0]}/{dataset}"
+        records = [r for r in records if r.cell.dataset == full]
+    if not records:
+        raise AssayError(
+            f"no record of {task} at scale {scale!r}{f' on {dataset}' if dataset else ''} in {opened.address}"
+        )
+    name = metric or next(iter(known))
+    direction, unit = known.get(name, ("down", "")) if name in known else _cost(name, known)
+    return leaderboards(records, name, direction, unit)
+
+
+def records(store: str | None = None, **equal: Any) -> pd.DataFrame:
+    """Return the stored records as a pandas DataFrame, one row a cell, columns `metric.NAME` and `cost.NAME`."""
+    import pandas as pd
+
+    with Store(store, create=False) as opened:
+        rows = [flat(record) for record in opened.records(**equal)]
+    return pd.DataFrame(rows)
+
+
+def flat(record: Record) -> dict[str, Any]:
+    """Return a record as one row of a table."""
+    cell = record.cell
+    return {
+        "task": cell.task,
+        "dataset": cell.dataset,
+        "model": cell.model,
+        **{f"param.{name}": value for name, value in cell.params},
+        "seed": cell.seed,
+        "scale": cell.scale,
+        "backend": cell.backend,
+        **{f"metric.{name}": value for name, value in record.metrics.items()},
+        **{f"cost.{name}": value for name, value in record.costs.items()},
+        "seconds": record.seconds,
+        "reason": record.reason,
+        "digest": record.digest,
+    }
+
+
+def _catalog_for(names: Sequence[str]) -> Catalog:
+    """Return a catalog with the plugins loaded that a selection's tasks and papers need."""
+    catalog = Catalog()
+    tasks = {
+        t for p in catalog.plugins for t in p.having("task") for n in names if fnmatch.fnmatch(t, n) or p.paper == n
+    }
+    return catalog.load(tasks=tasks)
+
+
+def _cost(name: str, known: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
+    base = name.partition("[")[0]
+    if base in known:
+        return known[base]
+    if name not in COSTS:
+        raise unknown("metric", name, [*known, *COSTS])
+    return COSTS[name].direction, COSTS[name].unit

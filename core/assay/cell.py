@@ -1,0 +1,200 @@
+"""Runs one cell and measures it: the only place in assay where an entrant trains."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import functools
+import importlib.metadata
+import math
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from assay.context import Context, isolated_generators
+from assay.hooks import hookimpl
+from assay.spec import COSTS, Backend, Cell, Dataset, Entrant, Metric, Model, Record, Task, metric_key
+
+
+class Job(NamedTuple):
+    """A cell with everything that its ids stand for."""
+
+    cell: Cell
+    digest: str
+    protocol: str
+    task: Task
+    dataset: Dataset
+    model: Model
+    metrics: tuple[Metric, ...]
+    backend: Backend
+
+
+class InvalidMetric(Exception):
+    """A metric that is no finite number within its bounds."""
+
+
+class Runner:
+    """Runs jobs one after another in this process. `hook` is pluggy's relay, through which plugins take part."""
+
+    def __init__(self, manager: Any) -> None:
+        self.manager = manager
+        self.job: Job | None = None
+        self._data: tuple[tuple[Any, ...], Any] | None = None
+
+    @hookimpl
+    def assay_run_cell(self, cell: Cell, ctx: Context) -> Record:
+        """Run the cell itself: the innermost of the wrappers that plugins may add."""
+        assert self.job is not None and self.job.cell == cell
+        data = self.data(self.job, ctx)
+        return measure(self.job, data, ctx)
+
+    def run(self, job: Job) -> Record:
+        """Run a job and return its record; whatever the entrant raises becomes the reason of a failed record."""
+        hook = self.manager.hook
+        if not self.manager.is_registered(self):
+            self.manager.register(self, name="assay-runner")
+        hook.assay_cell_started(cell=job.cell)
+        start = time.perf_counter()
+        ctx = Context(job.cell, job.task.budgets[job.cell.scale], job.backend)
+        self.job = job
+        try:
+            record: Record = hook.assay_run_cell(cell=job.cell, ctx=ctx)
+        except Exception as error:
+            record = failure(job, f"error: {type(error).__name__}: {error}", short_traceback(error))
+        finally:
+            ctx.close()
+        record = dataclasses.replace(
+            record,
+            seconds=time.perf_counter() - start,
+            protocol=job.protocol,
+            environment=environment(job.model.build.__module__, job.task.run.__module__),
+            finished=time.time(),
+        )
+        hook.assay_cell_finished(cell=job.cell, record=record)
+        return record
+
+    def data(self, job: Job, ctx: Context) -> Any:
+        """Return the cell's data; the last loaded is kept, as neighbouring cells share it. Arrays are read-only."""
+        key = (job.dataset, ctx.data_seed, job.cell.scale, job.cell.source)
+        if self._data is None or self._data[0] != key:
+            self._data = None
+            data = job.dataset.load(ctx.data_seed, job.cell.scale, job.cell.source)
+            protect(data)
+            self._data = (key, data)
+        return self._data[1]
+
+
+def measure(job: Job, data: Any, ctx: Context) -> Record:
+    """Train and evaluate the entrant, and compute every metric for which the outcome has the fields."""
+    entrant = Entrant(job.model.id, job.model, {**job.model.params, **dict(job.cell.params)})
+    reset = job.backend.reset_memory or reset_resident_peak
+    reset()
+    before = resident("VmRSS") or 0
+    with isolated_generators(ctx.model_seed):
+        outcome = dict(job.task.run(entrant, data, ctx))
+        peak = job.backend.peak_memory() if job.backend.peak_memory else resident("VmHWM")
+        if peak is not None:
+            ctx.costs["peak_memory"] = float(peak if job.backend.peak_memory else max(0, peak - before))
+        conditions = list(outcome.pop("conditions", ()))
+        if hasattr(outcome.get("module"), "report"):
+            extra = dict(outcome["module"].report(data, ctx))
+            conditions += extra.pop("conditions", ())
+            outcome |= extra
+        metrics: dict[str, float] = {}
+        invalid: list[str] = []
+        for knobs, fields in [({}, outcome), *conditions]:
+            view = {**outcome, **fields}
+            for metric in job.metrics:
+                if all(need in view for need in metric.needs) and (not knobs or set(metric.needs) & set(fields)):
+                    key = metric_key(metric.id, knobs)
+                    try:
+                        metrics[key] = checked(metric, metric.compute(view))
+                    except InvalidMetric as error:
+                        invalid.append(f"{key} {error}")
+    costs = {name: ctx.costs[name] for name in COSTS if name in ctx.costs}
+    reason = "invalid metric: " + "; ".join(invalid) if invalid else ""
+    return Record(job.cell, job.digest, metrics, costs, tuple(ctx.curve), reason)
+
+
+def checked(metric: Metric, value: Any) -> float:
+    """Return a metric's value as a float; raise InvalidMetric when it is none, not finite, or out of bounds."""
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise InvalidMetric(f"is {value!r:.40}, not a number")
+    number = float(value)
+    low, high = metric.bounds
+    if not math.isfinite(number):
+        raise InvalidMetric(f"is {number}")
+    if not low <= number <= high:
+        raise InvalidMetric(f"is {number}, outside [{low:g}, {high:g}]")
+    return number
+
+
+def failure(job: Job, reason: str, detail: str = "") -> Record:
+    """Return the record of a cell that failed."""
+    return Record(job.cell, job.digest, reason=reason.strip(), detail=detail)
+
+
+def short_traceback(error: BaseException, frames: int = 6) -> str:
+    """Return the innermost frames of a traceback and the error, without the frames of assay itself."""
+    stack = [f for f in traceback.extract_tb(error.__traceback__) if f"{os.sep}assay{os.sep}" not in f.filename]
+    return "".join([*traceback.format_list(stack[-frames:]), *traceback.format_exception_only(error)]).rstrip()
+
+
+def protect(data: Any) -> None:
+    """Make the arrays of a data set read-only, so that no entrant can change them for the next one."""
+    if isinstance(data, np.ndarray):
+        data.flags.writeable = False
+    elif isinstance(data, Mapping):
+        for item in data.values():
+            protect(item)
+    elif isinstance(data, list | tuple):
+        for item in data:
+            protect(item)
+    elif dataclasses.is_dataclass(data):
+        for field in dataclasses.fields(data):
+            protect(getattr(data, field.name))
+
+
+def reset_resident_peak() -> None:
+    """Give freed memory back and start the process's high-water mark anew (Linux; elsewhere nothing happens)."""
+    if _malloc_trim is not None:
+        _malloc_trim(0)
+    try:
+        with open("/proc/self/clear_refs", "w") as stream:
+            stream.write("5")
+    except OSError:
+        return
+
+
+try:
+    _malloc_trim: Any = ctypes.CDLL(None).malloc_trim
+except (OSError, AttributeError, TypeError):
+    _malloc_trim = None  # not glibc
+
+
+def resident(field: str) -> int | None:
+    """Return VmRSS or VmHWM of this process in bytes, None where /proc does not tell."""
+    try:
+        with open("/proc/self/status", "rb") as stream:
+            text = stream.read()
+    except OSError:
+        return None
+    found = text.partition(field.encode() + b":")[2].split(None, 1)
+    return int(found[0]) * 1024 if found else None
+
+
+@functools.cache
+def environment(*modules: str) -> Mapping[str, str]:
+    """Return versions and machine: Python, assay, numpy, torch if loaded, and the distributions of the modules given."""
+    packages = importlib.metadata.packages_distributions() if any(m.startswith("assay_") for m in modules) else {}
+    names = {d for m in modules for d in packages.get(m.partition(".")[0], ())} | {"assay", "numpy"}
+    if "torch" in sys.modules:
+        names.add("torch")
+    versions = {name: importlib.metadata.version(name) for name in sorted(names)}
+    return {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system(), **versions}

@@ -1,0 +1,120 @@
+"""What a running cell is given: its budget, seeds, clocks, log and scratch folder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assay.spec import CPU, Backend, Cell
+
+THREADS = 1
+"""Threads of a cell's numerical libraries: fixed, as sums depend on how they are split."""
+
+
+def derive(*parts: object) -> int:
+    """Return a 63-bit seed from the parts by hashing: the same on every machine, unrelated for different parts."""
+    digest = hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+class Context:
+    """The surroundings of one cell, passed to a task's `run` and to an entrant's `report`.
+
+    `budget` is what the task grants at this scale; `data_seed` comes from (data set, seed) and is the same for all
+    entrants, `model_seed` from (model, seed).
+    """
+
+    def __init__(self, cell: Cell, budget: Mapping[str, Any], backend: Backend = CPU) -> None:
+        self.cell = cell
+        self.scale = cell.scale
+        self.budget = budget
+        self.backend = backend
+        self.device = backend.device
+        self.data_seed = derive("data", cell.dataset, cell.seed)
+        self.model_seed = derive("model", cell.model, cell.seed)
+        self.costs: dict[str, float] = {}
+        self.curve: list[dict[str, float]] = []
+
+    def rng(self, stream: str) -> np.random.Generator:
+        """Return a NumPy generator for a named use, the same for all entrants of a data set and seed."""
+        return np.random.default_rng([self.data_seed, derive(stream)])
+
+    def log(self, step: int, **values: float) -> None:
+        """Add a point to the learning curve. Values that are not finite are kept out of it."""
+        row = {name: float(value) for name, value in values.items() if math.isfinite(value)}
+        self.curve.append({"step": step, **row})
+
+    @contextlib.contextmanager
+    def timer(self, name: str) -> Iterator[None]:
+        """Add the wall seconds of a block to the cost `name_seconds`: `fit`, `predict`."""
+        self.backend.synchronise()
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.backend.synchronise()
+            cost = f"{name}_seconds"
+            self.costs[cost] = self.costs.get(cost, 0.0) + time.perf_counter() - start
+
+    @contextlib.contextmanager
+    def count_flops(self, samples: int = 1) -> Iterator[None]:
+        """Record as `flops` the floating-point operations of a block of torch code, divided by `samples`.
+
+        Call the module itself in the block, not under `no_grad`: torch's counter follows modules by their gradients.
+        """
+        from torch.utils.flop_counter import FlopCounterMode
+
+        counter = FlopCounterMode(display=False)
+        with counter:
+            yield
+        self.costs["flops"] = float(counter.get_total_flops()) / samples
+
+    def prepare(self, module: Any) -> Any:
+        """Return what an entrant built, placed on the device and compiled as the backend does; counts parameters."""
+        if hasattr(module, "parameters"):
+            self.costs["parameters"] = float(sum(p.numel() for p in module.parameters() if p.requires_grad))
+        return self.backend.prepare(module)
+
+    @cached_property
+    def scratch(self) -> Path:
+        """An empty folder of the cell's own, removed when the cell ends."""
+        return Path(tempfile.mkdtemp(prefix="assay-"))
+
+    def close(self) -> None:
+        """Remove the scratch folder, if there is one."""
+        if "scratch" in self.__dict__:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def isolated_generators(seed: int) -> Iterator[None]:
+    """Seed the global generators of random, NumPy and torch for a block, fix torch's threads; put all back after it."""
+    torch = sys.modules.get("torch")
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - restored below
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    try:
+        if torch is None:
+            yield
+            return
+        threads = torch.get_num_threads()
+        torch.set_num_threads(THREADS)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            yield
+        torch.set_num_threads(threads)
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002

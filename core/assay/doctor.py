@@ -1,0 +1,77 @@
+"""What is installed and healthy, and what to do about what is not. Works without torch."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import re
+import sys
+from typing import NamedTuple
+
+from assay.catalog import Catalog, Plugin
+from assay.errors import AssayError
+from assay.store import Store
+
+PLATFORM_HINT = "pip install torch (the CPU build is enough)"
+
+
+class Finding(NamedTuple):
+    """One thing looked at: what was found, whether it is well, and what to do."""
+
+    what: str
+    found: str
+    ok: bool
+    do: str = ""
+
+
+def examine(store: str | None = None) -> list[Finding]:
+    """Look at the interpreter, the libraries, every plugin, the backends and the store."""
+    findings = [Finding("python", f"{platform.python_version()} at {sys.executable}", True)]
+    findings += [_library(name) for name in ("assay", "numpy", "scipy", "sqlalchemy", "torch")]
+    catalog = Catalog()
+    able = [p for p in catalog.plugins if not missing(p)]
+    findings += [
+        Finding(p.name, f"{p.version}, cannot run yet", False, missing(p)) for p in catalog.plugins if p not in able
+    ]
+    catalog.plugins = able
+    catalog.load()
+    problems = dict(catalog.problems)
+    for plugin in able:
+        reason = problems.get(plugin.name)
+        do = f"pip install --upgrade {plugin.name}, or uninstall it" if reason else ""
+        findings.append(Finding(plugin.name, reason or plugin.version, reason is None, do))
+    for backend in catalog.backends.values():
+        why_not = backend.available()
+        findings.append(Finding(f"backend {backend.id}", why_not or "available", True))
+    try:
+        with Store(store, create=False) as opened:
+            text = f"{opened.address}, {len(opened)} records" if opened.exists else f"{opened.address}, not made yet"
+            findings.append(Finding("store", text, True))
+    except AssayError as error:
+        findings.append(Finding("store", str(error), False))
+    return findings
+
+
+def missing(plugin: Plugin) -> str:
+    """Return how to install what a plugin requires and is not there, empty when all is there."""
+    requires = importlib.metadata.requires(plugin.name) or []
+    names = [m[0] for r in requires if "extra ==" not in r and (m := re.match(r"[A-Za-z0-9._-]+", r))]
+    absent = [name for name in names if not _installed(name)]
+    return f"pip install {' '.join(absent)}" if absent else ""
+
+
+def _installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _library(name: str) -> Finding:
+    if _installed(name):
+        return Finding(name, importlib.metadata.version(name), True)
+    return Finding(
+        name, "not installed: needed to run most papers, not to list, compare or export", True, PLATFORM_HINT
+    )

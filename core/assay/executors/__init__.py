@@ -1,0 +1,1 @@
+"""Ways to run jobs. An executor is a function `(jobs, manager) -> iterator of records`, in any order."""

@@ -1,0 +1,49 @@
+"""The sets family: does building permutation symmetry into a network that reads or writes a set pay, and which way?"""
+
+from __future__ import annotations
+
+from assay import Dataset, Metric, Model, Schema, Task, hookimpl
+
+from assay_sets import baselines, digits, draws, metrics, point_clouds, set_statistics, shapes
+
+
+@hookimpl
+def assay_tasks() -> list[Task]:
+    """Return the family's arenas."""
+    return [point_clouds.TASK, set_statistics.TASK]
+
+
+@hookimpl
+def assay_schemas() -> list[Schema]:
+    """Return the forms of data that a user can bring."""
+    return [point_clouds.SCHEMA, set_statistics.SCHEMA]
+
+
+@hookimpl
+def assay_datasets() -> list[Dataset]:
+    """Return the family's data sets."""
+    clouds, sets = point_clouds.SCHEMA.id, set_statistics.SCHEMA.id
+    return [
+        Dataset("shapes-3d", clouds, shapes.shapes_3d, title="ten 3-D surfaces, synthetic"),
+        Dataset(
+            "mnist-points", clouds, digits.mnist_points, title="MNIST digits as 2-D points", licence="CC BY-SA 3.0"
+        ),
+        Dataset("digit-sum", sets, digits.digit_sum, title="sum of digit images", licence="BSD (scikit-learn)"),
+        Dataset(
+            "unique-count", sets, digits.unique_count, title="number of distinct digits", licence="BSD (scikit-learn)"
+        ),
+        Dataset("set-max", sets, draws.set_max, title="maximum of numbers, synthetic"),
+        Dataset("gauss-statistics", sets, draws.gauss_statistics, title="entropy of a Gaussian, synthetic"),
+    ]
+
+
+@hookimpl
+def assay_models() -> list[Model]:
+    """Return the baselines."""
+    return baselines.MODELS
+
+
+@hookimpl
+def assay_metrics() -> list[Metric]:
+    """Return the family's metrics."""
+    return metrics.METRICS

@@ -1,0 +1,53 @@
+"""What the datasets of the sets family return."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+SetBatch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]
+"""Elements (n, Nmax, D) float32, mask (n, Nmax) bool (True = real element) and targets (n, 1) float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class PointClouds:
+    """Clouds of N points with a class for each cloud, or for each point.
+
+    Attributes:
+        train_points: (n, N, D) float32.
+        train_labels: (n,) int64, or (n, N) int64 when every point has a label of its own; 0 <= label <
+            classes.
+        test_points: (m, N, D) float32.
+        test_labels: (m,) or (m, N) int64, as train_labels.
+        classes: number of classes.
+    """
+
+    train_points: NDArray[np.float32]
+    train_labels: NDArray[np.int64]
+    test_points: NDArray[np.float32]
+    test_labels: NDArray[np.int64]
+    classes: int
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSets:
+    """Sets of up to Nmax elements with one number to predict for each set.
+
+    Real elements come first; padded elements are zeros.
+
+    Attributes:
+        train_x: (n, Nmax, D) float32.
+        train_mask: (n, Nmax) bool, True = real element.
+        train_y: (n, 1) float32.
+        tests: x (m, N, D) float32, mask (m, N) bool and y (m, 1) float32 for each test set size N (knob
+            `test_size`).
+        loss: what training minimises; "poisson" takes y as a count and the prediction as its rate.
+    """
+
+    train_x: NDArray[np.float32]
+    train_mask: NDArray[np.bool_]
+    train_y: NDArray[np.float32]
+    tests: Mapping[int, SetBatch]
+    loss: Literal["mse", "l1", "poisson"]
