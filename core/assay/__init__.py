@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from assay.context import Context
     from assay.errors import AssayError
     from assay.hooks import hookimpl
-    from assay.spec import Backend, Dataset, Entrant, Metric, Model, Paper, Schema, Task
+    from assay.spec import Backend, Dataset, Entrant, Metric, Model, Paper, Schema, Suite, Task
 
 _HOMES = {
     "assay.api": ("compare", "records", "run", "verify"),
@@ -21,7 +21,7 @@ _HOMES = {
     "assay.context": ("Context",),
     "assay.errors": ("AssayError",),
     "assay.hooks": ("hookimpl",),
-    "assay.spec": ("Backend", "Dataset", "Entrant", "Metric", "Model", "Paper", "Schema", "Task"),
+    "assay.spec": ("Backend", "Dataset", "Entrant", "Metric", "Model", "Paper", "Schema", "Suite", "Task"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -36,6 +36,7 @@ __all__ = [
     "Model",
     "Paper",
     "Schema",
+    "Suite",
     "Task",
     "compare",
     "hookimpl",

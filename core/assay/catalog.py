@@ -18,7 +18,7 @@ from assay.errors import AssayError, unknown
 if TYPE_CHECKING:
     import pluggy
 
-    from assay.spec import Backend, Dataset, Metric, Model, Paper, Schema, Task
+    from assay.spec import Backend, Dataset, Metric, Model, Paper, Schema, Suite, Task
 
 GROUP = "assay"
 
@@ -99,6 +99,7 @@ class Catalog:
         self.metrics: dict[str, Metric] = dict(COSTS)
         self.backends: dict[str, Backend] = {CPU.id: CPU}
         self.papers: dict[str, Paper] = {}
+        self.suites: dict[str, Suite] = {}
         self.origins: dict[tuple[str, Any], str] = {}
         self._tried: set[str] = set()
 
@@ -210,7 +211,7 @@ class Catalog:
         """Yield (kind, key, item) for all that a plugin's hooks return; raise on what is not of the hook's type."""
         from assay import spec
 
-        kinds = (spec.Task, spec.Dataset, spec.Schema, spec.Model, spec.Metric, spec.Backend, spec.Paper)
+        kinds = (spec.Suite, spec.Task, spec.Dataset, spec.Schema, spec.Model, spec.Metric, spec.Backend, spec.Paper)
         by_hook = {f"assay_{expected.__name__.lower()}s": expected for expected in kinds}
         for caller in self.manager.get_hookcallers(module) or []:
             expected = by_hook.get(caller.name)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pluggy
 
-from assay.spec import Backend, Cell, Dataset, Metric, Model, Paper, Record, Task
+from assay.spec import Backend, Cell, Dataset, Metric, Model, Paper, Record, Schema, Suite, Task
 
 PROJECT = "assay"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -24,7 +24,7 @@ def assay_datasets() -> list[Dataset]:  # type: ignore[empty-body]
 
 
 @hookspec
-def assay_schemas() -> list[Any]:  # type: ignore[empty-body]
+def assay_schemas() -> list[Schema]:  # type: ignore[empty-body]
     """Return the schemas of a suite's data, by which users bring their own."""
 
 
@@ -41,6 +41,11 @@ def assay_metrics() -> list[Metric]:  # type: ignore[empty-body]
 @hookspec
 def assay_backends() -> list[Backend]:  # type: ignore[empty-body]
     """Return backends: devices, precisions, compilers."""
+
+
+@hookspec
+def assay_suites() -> list[Suite]:  # type: ignore[empty-body]
+    """Return the family that a suite serves."""
 
 
 @hookspec

@@ -81,6 +81,7 @@ class Planner:
             for seed in selection.seeds
             for backend in selection.backends
             for model in models
+            if self._enters(model, task, dataset)
             for params in self._grid(model, selection.params)
         ]
         return [self.job(cell) for cell in cells]
@@ -169,6 +170,9 @@ class Planner:
         fitting: dict[str, Dataset] = {k: d for k, d in self.catalog.datasets.items() if d.schema == task.schema}
         default = self.catalog.dataset(task, task.dataset)[0]
         return sorted(fitting, key=lambda name: (name != default, name))
+
+    def _enters(self, model: Model, task: Task, dataset: str) -> bool:
+        return not model.datasets or dataset in {self.catalog.dataset(task, name)[0] for name in model.datasets}
 
     def _grid(self, model: Model, grid: Sequence[tuple[str, tuple[Any, ...]]]) -> list[tuple[tuple[str, Any], ...]]:
         names = [name for name, _ in grid]

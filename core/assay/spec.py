@@ -90,7 +90,7 @@ class Model:
     """An entrant: `build(**contract, **params)` returns what the task's contract asks for.
 
     `knobs` declares parameters that runs and claims may vary, with the allowed values; `ablates` names the entrant
-    whose mechanism this one lacks. What `build` returns may offer `report(data, ctx)`, whose fields join the outcome;
+    whose mechanism this one lacks; `datasets` those that it enters, all that fit when empty. What `build` returns may offer `report(data, ctx)`, whose fields join the outcome;
     `conditions` declares the knobs of evaluations that a report adds.
     """
 
@@ -101,6 +101,7 @@ class Model:
     knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     conditions: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     ablates: str | None = None
+    datasets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,19 @@ class Paper:
     claims: tuple[Any, ...] | list[Any]
     arxiv: str | None = None
     notes: str = ""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A family of papers: the question that its arenas answer, and what was found when they were run.
+
+    `findings` is written after seeing the results; the family's README is generated from it.
+    """
+
+    id: str
+    title: str
+    question: str
+    findings: str = ""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Verify papers and print the verdicts."""
-    from assay import api, render
+    from assay import api, recording, render
 
     status = 0
     for paper in args.papers:
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
                 progress=progress,
             )
         if args.json:
-            print(json.dumps(found.as_dict(), indent=1))
+            print(json.dumps(recording.as_dict(found), indent=1))
         else:
             print(render.verification(found, colour=render.coloured(sys.stdout)) + "\n")
         if any(v.failures for v in found.verdicts) or (

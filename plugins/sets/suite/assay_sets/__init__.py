@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from assay import Dataset, Metric, Model, Schema, Task, hookimpl
+from assay import Dataset, Metric, Model, Schema, Suite, Task, hookimpl
 
 from assay_sets import baselines, digits, draws, metrics, point_clouds, set_statistics, shapes
+
+
+@hookimpl
+def assay_suites() -> list[Suite]:
+    """Return the family."""
+    question = (
+        "Does building permutation symmetry into a network that reads or writes a set buy exactness, generalisation over "
+        "set size and accuracy, compared with order-sensitive and plainly pooled models under one small budget, and "
+        "which mechanism (pooling, attention, sorting) does it best?"
+    )
+    return [Suite("sets", "Sets", question)]
 
 
 @hookimpl
