@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Set up a development checkout and run its two commands; needs nothing but Python 3.10 or newer.
 
-    python3 tools/dev.py demo    a small comparison on real data, Deep Sets' verdicts, a leaderboard, the report page
-    python3 tools/dev.py test    lint, types and tests
-    python3 tools/dev.py sync    only set up: .venv with assay and every plugin of this checkout, editable
+python3 tools/dev.py demo    a small comparison on real data, Deep Sets' verdicts, a leaderboard, the report page
+python3 tools/dev.py test    lint, types and tests
+python3 tools/dev.py sync    only set up: .venv with assay and every plugin of this checkout, editable
 """
 
 import argparse
