@@ -1,6 +1,6 @@
 """The content address of a cell: what it runs, from which sources, with which parameters and seed.
 
-A function or class counts by the statements that it reaches (see `assay.sources`) and by what it is bound to: the
+A function or class counts by the statements that it reaches (see `assay.reach`) and by what it is bound to: the
 variables of a closure, the arguments of a partial, the object of a method. Data count by their content. Libraries such
 as torch are not part of the address; their versions stand in the record.
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from assay.sources import Sources
+from assay.reach import Reach
 from assay.spec import Backend, Cell, Dataset, Metric, Model, Task
 
 PROTOCOL = 1
@@ -38,7 +38,7 @@ class Digester:
     """
 
     def __init__(self, packages: Iterable[str] = ()) -> None:
-        self._sources = Sources(packages)
+        self._reach = Reach(packages)
         self._known: dict[int, tuple[Any, str]] = {}
         self._files: dict[str, str] = {}
 
@@ -124,7 +124,7 @@ class Digester:
     def _bound(self, function: types.FunctionType, inner: Any) -> Iterator[str]:
         """Yield the digests of what a function's source does not tell: closure, defaults, a notebook's globals."""
         held = _contents(function)
-        if not self._sources.counts(function.__module__ or ""):
+        if not self._reach.counts(function.__module__ or ""):
             held = [item for item in held if callable(item)]  # a library's wrapper: what it wraps, not its own state
         yield inner(held)
         if "<locals>" in function.__qualname__:
@@ -152,13 +152,13 @@ class Digester:
 
     def _named(self, module: str | None, qualname: str) -> str:
         """Return the digest of the sources that a name reaches, or the name alone where they do not count."""
-        if not module or not self._sources.counts(module) or not self._sources.path(module):
+        if not module or not self._reach.counts(module) or not self._reach.path(module):
             return f"{module}.{qualname}"
-        return _hash(qualname, *self._sources.reached(module, qualname.partition(".")[0] or None))
+        return _hash(qualname, *sorted(self._reach.reached(module, qualname.partition(".")[0] or None).values()))
 
     def _is_live(self, module: str | None) -> bool:
         """Whether a module counts and no file keeps its source: a notebook or a console."""
-        return bool(module) and self._sources.counts(module or "") and not self._sources.path(module or "")
+        return bool(module) and self._reach.counts(module or "") and not self._reach.path(module or "")
 
 
 def _contents(function: types.FunctionType) -> list[Any]:

@@ -53,7 +53,7 @@ class Module:
         return [statement for statements in self.bound.values() for statement in statements]
 
 
-class Sources:
+class Reach:
     """Parsed sources, each read once. Make a new one to see what was edited.
 
     `packages` are the top-level packages that count beside those named `assay_...` and the user's own.
@@ -86,8 +86,8 @@ class Sources:
             self._paths[module] = path if path and path.endswith(".py") and Path(path).is_file() else None
         return self._paths[module]
 
-    def reached(self, module: str, symbol: str | None) -> list[str]:
-        """Return all statements that a module's symbol reaches, as sorted texts that formatting does not change."""
+    def reached(self, module: str, symbol: str | None) -> dict[Place, str]:
+        """Return by place all statements that a module's symbol reaches, as texts that formatting does not change."""
         seen: dict[Place, str] = {}
         todo: list[Place] = [(module, symbol)]
         while todo:
@@ -97,7 +97,7 @@ class Sources:
                     self._places[place] = self._look(place)
                 seen[place], following = self._places[place]
                 todo += following
-        return sorted(text for text in seen.values() if text)
+        return {place: text for place, text in seen.items() if text}
 
     def _look(self, place: Place) -> tuple[str, list[Place]]:
         """Return the statements at a place as text, and the places that they lead to."""
