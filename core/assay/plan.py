@@ -182,6 +182,8 @@ class Planner:
         return [freeze(params) for params in combinations]
 
     def _check_params(self, model: Model, params: Mapping[str, Any]) -> None:
+        if not params:
+            return
         signature = inspect.signature(model.build).parameters.values()
         open_ended = any(p.kind is p.VAR_KEYWORD for p in signature)
         known = {p.name for p in signature if p.default is not p.empty} | set(model.params) | set(model.knobs)
