@@ -109,7 +109,7 @@ class Store:
             if not sa.inspect(self._connection).has_table(_schema.name):
                 _meta.create_all(self._connection)
                 self._connection.execute(_schema.insert().values(version=VERSION))
-            version = self._connection.execute(sa.select(_schema.c.version)).scalar_one()
+            version: int = self._connection.execute(sa.select(_schema.c.version)).scalar_one()
         if version > VERSION:
             raise AssayError(
                 f"the store {self.address} has schema {version}, this assay knows up to {VERSION}: upgrade assay, "
