@@ -11,6 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("assay", deadline=None)
+settings.load_profile("assay")
 
 TOY = Path(__file__).parent / "toy"
 KNOWN = {
