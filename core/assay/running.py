@@ -17,12 +17,16 @@ Progress = Callable[[int, int, "Record | None"], None]
 
 @dataclass(frozen=True)
 class Run:
-    """What a run left in the store: the digests of its cells in order, how many were resumed, and those that failed."""
+    """What a run left in the store.
+
+    `digests` are those of its cells in order, `resumed` is how many were there already, `failed` those that failed now.
+    """
 
     digests: tuple[str, ...]
     resumed: int
     failed: tuple[Record, ...]
     store: str
+    tasks: tuple[str, ...]
 
     @property
     def records(self) -> list[Record]:
@@ -53,4 +57,5 @@ def execute(
             failed.append(record)
         if progress:
             progress(count, len(todo), record)
-    return Run(tuple(unique), len(done), tuple(failed), store.address)
+    tasks = dict.fromkeys(job.task.id for job in jobs)
+    return Run(tuple(unique), len(done), tuple(failed), store.address, tuple(tasks))
