@@ -15,6 +15,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from assay import loaded
 from assay.errors import AssayError
 
 EFFECTS = ""
@@ -43,6 +44,8 @@ class Module:
                 self.bound.setdefault(bound, []).append(statement)
             if "*" in names or _acts(statement):
                 self.effects.append(statement)
+        if loaded.differs(name, path, tree):
+            raise AssayError(f"{path} was changed after it was imported: start Python anew, or reload {name}")
 
     def reached(self, symbol: str | None) -> list[ast.stmt]:
         """Return the statements that bind a symbol (all of them for None or an unknown one), or those that act."""
@@ -75,9 +78,9 @@ class Reach:
     def path(self, module: str) -> str | None:
         """Return the path of a module's Python source, None if it has none (a builtin, a notebook, an extension)."""
         if module not in self._paths:
-            loaded = sys.modules.get(module)
-            path = getattr(loaded, "__file__", None)
-            if loaded is None:
+            present = sys.modules.get(module)
+            path = getattr(present, "__file__", None)
+            if present is None:
                 try:
                     found = importlib.util.find_spec(module)
                 except Exception:  # whatever the import of a parent package raises

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 
 from assay.commands import common
 
@@ -22,6 +21,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print leaderboards."""
+    from dataclasses import asdict  # costs as much as all else that `--help` imports
+
     from assay import api, render
 
     boards = api.compare(args.task, metric=args.metric, dataset=args.dataset, scale=args.scale, store=args.store)
