@@ -5,6 +5,7 @@ A record is written whole, in one transaction, as soon as its cell ends; a cell 
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -220,6 +221,7 @@ def _insert(dialect: str, table: sa.Table) -> Any:
     return sqlite.insert(table)
 
 
+@functools.cache
 def _upsert(dialect: str) -> Any:
     insert = _insert(dialect, _records)
     replaced = {c.name: insert.excluded[c.name] for c in _records.c if not c.primary_key}
