@@ -169,8 +169,10 @@ def _source_file(module: str) -> str | None:
 def _is_users(package: str) -> bool:
     """Whether a package is the user's own: Python source outside the standard library and the installed packages."""
     path = _source_file(package)
-    installed = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
-    return path is not None and not any(Path(path).is_relative_to(folder) for folder in installed)
+    if path is None or Path(path).is_relative_to(sysconfig.get_path("stdlib")):
+        return False
+    beside = Path(path).parents[1] if Path(path).name == "__init__.py" else Path(path).parent
+    return not any(beside.glob("*.dist-info"))  # wherever packages are installed: site-packages, --target, a user's
 
 
 def _absolute(module: str, node: ast.ImportFrom) -> str:
