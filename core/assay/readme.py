@@ -131,10 +131,15 @@ def _boards(subject: Subject, store: str) -> str:
         except AssayError:
             continue  # nothing of this task was run into the store
         for board in boards:
-            lines += ["", f"**{task.id}** on {board.dataset.partition('/')[2]}, {board.metric} ({board.unit}), {board.scale}"]
+            lines += [
+                "",
+                f"**{task.id}** on {board.dataset.partition('/')[2]}, {board.metric} ({board.unit}), {board.scale}",
+            ]
             lines += ["", "| rank | entrant | mean | 95 % interval | parameters |", "|---|---|---|---|---|"]
             for row in board.rows:
                 low, high = render.number(row.low), render.number(row.high)
                 parameters = render.amount(row.costs.get("parameters"))
-                lines.append(f"| {row.rank or '-'} | `{row.entrant}` | {render.number(row.mean)} | [{low}, {high}] | {parameters} |")
+                lines.append(
+                    f"| {row.rank or '-'} | `{row.entrant}` | {render.number(row.mean)} | [{low}, {high}] | {parameters} |"
+                )
     return "\n".join(["", "", "## Leaderboard", *lines]) if lines else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from assay.checks.kit import Check, NotApplicable
+from assay.checks.kit import Check
 from assay.checks.registered import KEBAB
 from assay.checks.subject import Subject
 from assay.claims import Claim
@@ -167,15 +167,47 @@ def measured(subject: Subject, claim: Claim, score: Score) -> str:
 CHECKS = (
     Check("has-claims", "code", "assay is about claims", "Claim(...)", has_claims),
     Check("claim-ids", "code", "verdicts are kept by claim id", "beats-mean-pooling", claim_ids),
-    Check("claim-says", "code", "a verdict is shown with what was claimed", "one sentence with a full stop", claim_says),
-    Check("claim-tasks", "code", "a claim on no task stays untested for ever", "correct score(..., task=)", claim_tasks),
-    Check("claim-entrants", "code", "a typo in an id leaves the claim untested for ever", "correct the id", claim_entrants),
-    Check("claim-metrics", "code", "a typo in a metric leaves the claim untested for ever", "correct score(...)", claim_metrics),
-    Check("claim-datasets", "code", "a claim on unknown data stays untested for ever", "correct dataset=", claim_datasets),
-    Check("claim-params", "code", "a parameter that nothing takes leaves the claim untested", "correct the name or value", claim_params),
-    Check("claim-about-paper", "code", "a claim on others is not this paper's", "name an entrant of the paper", claim_about_paper),
+    Check(
+        "claim-says", "code", "a verdict is shown with what was claimed", "one sentence with a full stop", claim_says
+    ),
+    Check(
+        "claim-tasks", "code", "a claim on no task stays untested for ever", "correct score(..., task=)", claim_tasks
+    ),
+    Check(
+        "claim-entrants", "code", "a typo in an id leaves the claim untested for ever", "correct the id", claim_entrants
+    ),
+    Check(
+        "claim-metrics",
+        "code",
+        "a typo in a metric leaves the claim untested for ever",
+        "correct score(...)",
+        claim_metrics,
+    ),
+    Check(
+        "claim-datasets", "code", "a claim on unknown data stays untested for ever", "correct dataset=", claim_datasets
+    ),
+    Check(
+        "claim-params",
+        "code",
+        "a parameter that nothing takes leaves the claim untested",
+        "correct the name or value",
+        claim_params,
+    ),
+    Check(
+        "claim-about-paper",
+        "code",
+        "a claim on others is not this paper's",
+        "name an entrant of the paper",
+        claim_about_paper,
+    ),
     Check("claim-margin", "code", "with seeds enough any difference is significant", "a - b > 0.02", claim_margin),
     Check("claim-can-fail", "code", "what nothing can refute says nothing", "move the bound", claim_can_fail),
     Check("claim-seeds", "code", "two seeds give no interval worth the name", "Claim(..., seeds=5)", claim_seeds),
-    Check("claim-published", "code", "a user compares with the paper's table", 'Claim(..., published="...")', claim_published),
+    Check(
+        "claim-published",
+        "code",
+        "a user compares with the paper's table",
+        'Claim(..., published="...")',
+        claim_published,
+    ),
 )

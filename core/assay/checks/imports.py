@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 
 from assay.checks.kit import Check, NotApplicable
-from assay.checks.packaging import imported
+from assay.checks.requirements import imported
 from assay.checks.subject import Subject
 
 SECONDS = 0.1

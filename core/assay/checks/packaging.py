@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
 import re
-import sys
 from collections.abc import Iterator
 
 import assay
@@ -107,61 +104,6 @@ def api_version(subject: Subject) -> Iterator[str]:
         yield f"keywords say api {', '.join(found) or 'nothing'}; this assay offers api:{assay.API}"
 
 
-def requirements(subject: Subject) -> dict[str, str]:
-    """Return the declared requirements by normalised name."""
-    found = {}
-    for text in subject.project.get("dependencies", ()):
-        matched = re.match(r"\s*([A-Za-z0-9._-]+)", text)
-        if matched:
-            found[_normal(matched[1])] = text
-    return found
-
-
-def core_required(subject: Subject) -> Iterator[str]:
-    """The core is a requirement, from some version on."""
-    if ">=" not in requirements(subject).get("assay", ""):
-        yield "dependencies do not name assay with the least version that will do: assay>=0.1"
-
-
-def bounded(subject: Subject) -> Iterator[str]:
-    """Honest ranges: a lower bound, no pin, no address."""
-    for name, text in requirements(subject).items():
-        if "@" in text or "==" in text:
-            yield f"{text!r} pins {name}: others could not install it beside this plugin"
-        elif ">=" not in text:
-            yield f"{text!r} has no lower bound"
-
-
-def imported(subject: Subject) -> dict[str, str]:
-    """Return the distributions that the sources import, by where; the standard library and the plugin left out."""
-    import ast
-
-    own = subject.plugin.module.partition(".")[0]
-    found: dict[str, str] = {}
-    for place, node in subject.nodes(ast.Import, ast.ImportFrom):
-        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-        for top in {module.partition(".")[0] for module in modules if not getattr(node, "level", 0)}:
-            if top != own and top not in sys.stdlib_module_names:
-                found.setdefault(_distribution(top), place)
-    return found
-
-
-def undeclared(subject: Subject) -> Iterator[str]:
-    """What is imported is required."""
-    declared = requirements(subject)
-    for name, place in imported(subject).items():
-        if name not in declared:
-            yield f"{place} imports {name}, which is not in dependencies"
-
-
-def unused(subject: Subject) -> Iterator[str]:
-    """What is required is imported."""
-    found = imported(subject)
-    for name in requirements(subject):
-        if name not in found:
-            yield f"dependencies name {name}, which nothing imports"
-
-
 def folder_size(subject: Subject) -> Iterator[str]:
     """No data in a paper's folder."""
     if not subject.plugin.paper:
@@ -190,44 +132,53 @@ def verdict_claims(subject: Subject) -> Iterator[str]:
         yield f"verdict.json speaks of {', '.join(found)}; the keywords of {', '.join(subject.plugin.having('claim'))}"
 
 
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-@functools.cache
-def _packages() -> dict[str, list[str]]:
-    return dict(importlib.metadata.packages_distributions())
-
-
-def _distribution(module: str) -> str:
-    """Return the distribution that a top-level module comes from; its own name, when it is not installed."""
-    known = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
-    if module.startswith("assay"):
-        return _normal(module)
-    return known.get(module) or _normal(next(iter(_packages().get(module, [module]))))
-
-
 _TOML = "correct pyproject.toml"
 _KEYWORDS = "assay check --fix writes the keywords anew from the code"
 CHECKS = (
-    Check("layout", "files", "five files tell all of a paper, in the same places in every plugin", "add or move files", layout),
+    Check(
+        "layout",
+        "files",
+        "five files tell all of a paper, in the same places in every plugin",
+        "add or move files",
+        layout,
+    ),
     Check("names", "files", "what a paper is called says what to install", "rename the project or the module", names),
     Check("entry-point", "files", "assay finds a plugin by its one entry point", _TOML, entry_point),
     Check("licence", "files", "nobody may use code without a licence", 'license = "MIT", for one', licence),
-    Check("readme-declared", "files", "assay docs prints the README from the metadata", 'readme = "README.md"', readme_declared),
-    Check("python-range", "files", "a plugin must not narrow where the core runs", 'requires-python = ">=3.10"', python_range),
-    Check("build-backend", "files", "setuptools' editable hooks cost 0.24 s at every start", "take hatchling", build_backend),
+    Check(
+        "readme-declared",
+        "files",
+        "assay docs prints the README from the metadata",
+        'readme = "README.md"',
+        readme_declared,
+    ),
+    Check(
+        "python-range",
+        "files",
+        "a plugin must not narrow where the core runs",
+        'requires-python = ">=3.10"',
+        python_range,
+    ),
+    Check(
+        "build-backend",
+        "files",
+        "setuptools' editable hooks cost 0.24 s at every start",
+        "take hatchling",
+        build_backend,
+    ),
     Check("wheel-contents", "files", "listing reads verdicts from the metadata of the wheel", _TOML, wheel_contents),
     Check("title", "files", "assay list shows the description as title", _TOML, title),
     Check("family-keyword", "files", "listing reads the family from keywords", _KEYWORDS, family_keyword),
     Check("api-version", "files", "a plugin for another core must say so before it breaks", _KEYWORDS, api_version),
-    Check("core-required", "files", "a plugin cannot run without the core", 'dependencies = ["assay>=0.1", ...]', core_required),
-    Check("bounded", "files", "honest ranges let hundreds of plugins live in one environment", "give name>=VERSION", bounded),
-    Check("undeclared", "files", "a fresh environment has only what is declared", "add it to dependencies", undeclared),
-    Check("unused", "files", "a requirement that nothing uses costs every user its size", "remove it", unused),
     Check("folder-size", "files", "data belongs into a data distribution, not into each paper", "move it", folder_size),
     Check(
-        "verdict-recorded", "files", "a paper without a verdict tells a user nothing", "assay verify PAPER --record", verdict_recorded
+        "verdict-recorded",
+        "files",
+        "a paper without a verdict tells a user nothing",
+        "assay verify PAPER --record",
+        verdict_recorded,
     ),
-    Check("verdict-claims", "files", "a verdict on other claims misleads", "assay verify PAPER --record", verdict_claims),
+    Check(
+        "verdict-claims", "files", "a verdict on other claims misleads", "assay verify PAPER --record", verdict_claims
+    ),
 )

@@ -200,12 +200,36 @@ def state_dict(subject: Subject) -> Iterator[str]:
 
 _TENSORS = "make new tensors like the input: x.new_zeros(...), dtype=x.dtype"
 CHECKS = (
-    Check("contract", "smoke", "metrics rest on the shapes that the task promises", "see assay show PAPER, Task.contract", contract),
-    Check("batch-of-one", "smoke", "squeeze() and batch statistics break on one sample", "name the dimension", batch_of_one),
-    Check("noncontiguous", "smoke", "view() on a transposed input gives wrong numbers or fails", "use reshape", noncontiguous),
+    Check(
+        "contract",
+        "smoke",
+        "metrics rest on the shapes that the task promises",
+        "see assay show PAPER, Task.contract",
+        contract,
+    ),
+    Check(
+        "batch-of-one",
+        "smoke",
+        "squeeze() and batch statistics break on one sample",
+        "name the dimension",
+        batch_of_one,
+    ),
+    Check(
+        "noncontiguous",
+        "smoke",
+        "view() on a transposed input gives wrong numbers or fails",
+        "use reshape",
+        noncontiguous,
+    ),
     Check("float64", "smoke", "exact claims are tested in double precision", _TENSORS, float64),
     Check("autocast", "smoke", "what is said to work in autocast must", _TENSORS, autocast),
-    Check("gradients", "smoke", "a part without gradient is never trained", "use it, freeze it, or remove detach()", gradients),
+    Check(
+        "gradients",
+        "smoke",
+        "a part without gradient is never trained",
+        "use it, freeze it, or remove detach()",
+        gradients,
+    ),
     Check("inputs-kept", "smoke", "entrants share their data", "use x = x + 1, not x += 1", inputs_kept),
     Check("state-dict", "smoke", "what is not in state_dict is lost when saved", "register_buffer", state_dict),
 )

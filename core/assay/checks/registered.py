@@ -158,7 +158,9 @@ def task_form(subject: Subject) -> Iterator[str]:
     """A task is complete: its metrics, data, baselines and budgets exist."""
     for task in subject.tasks:
         family = {metric.rpartition("/")[2] for metric in subject.catalog.metrics}
-        yield from (f"{task.id}: metric {m!r} is not registered" for m in task.metrics if m.rpartition("/")[2] not in family)
+        yield from (
+            f"{task.id}: metric {m!r} is not registered" for m in task.metrics if m.rpartition("/")[2] not in family
+        )
         yield from (f"{task.id}: no budget for scale {s!r}" for s in ("smoke", "small") if s not in task.budgets)
         models = subject.catalog.models
         yield from (f"{task.id}: baseline {b!r} is no entrant" for b in task.baselines if (task.id, b) not in models)
@@ -207,11 +209,41 @@ CHECKS = (
     Check("model-ids", "code", "ids are typed, completed and used in URLs", "my-entrant", model_ids),
     Check("model-tasks", "code", "an entrant of no task never runs", "correct Model.task", model_tasks),
     Check("ablates", "code", "an ablation is compared with its entrant", "correct Model.ablates", ablates),
-    Check("has-ablation", "code", "without the mechanism's absence its use cannot be measured", 'Model(..., ablates="ID")', has_ablation),
-    Check("params-accepted", "code", "a parameter that build does not take fails in the run", "correct Model.params", params_accepted),
-    Check("knobs-hold-default", "code", "a grid that leaves out the default compares with nothing", "add it", knobs_hold_default),
-    Check("known-datasets", "code", "an entrant limited to unknown data never runs", "correct Model.datasets", known_datasets),
-    Check("metric-form", "code", "a number without unit, direction and range cannot be read", "complete Metric(...)", metric_form),
+    Check(
+        "has-ablation",
+        "code",
+        "without the mechanism's absence its use cannot be measured",
+        'Model(..., ablates="ID")',
+        has_ablation,
+    ),
+    Check(
+        "params-accepted",
+        "code",
+        "a parameter that build does not take fails in the run",
+        "correct Model.params",
+        params_accepted,
+    ),
+    Check(
+        "knobs-hold-default",
+        "code",
+        "a grid that leaves out the default compares with nothing",
+        "add it",
+        knobs_hold_default,
+    ),
+    Check(
+        "known-datasets",
+        "code",
+        "an entrant limited to unknown data never runs",
+        "correct Model.datasets",
+        known_datasets,
+    ),
+    Check(
+        "metric-form",
+        "code",
+        "a number without unit, direction and range cannot be read",
+        "complete Metric(...)",
+        metric_form,
+    ),
     Check("task-form", "code", "an arena that lacks a part fails for every entrant", "complete Task(...)", task_form),
     Check("suite-form", "code", "a family's README begins with its question", "write it as a question", suite_form),
     Check("dataset-form", "code", "nobody may use data without a licence", "complete Dataset(...)", dataset_form),

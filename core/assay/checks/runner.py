@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from assay.checks.kit import Check, NotApplicable, Result
-from assay.checks.subject import Subject
+from assay.checks.subject import Subject, folder_of
 from assay.errors import AssayError, unknown
 
 
@@ -33,15 +33,16 @@ class Report(NamedTuple):
 
 def checks(*, smoke: bool = True) -> tuple[Check, ...]:
     """Return all checks, or those that run no entrant."""
-    from assay.checks import claimed, documents, packaging, registered, source
+    from assay.checks import claimed, documents, packaging, registered, requirements, source
 
-    still = (*packaging.CHECKS, *source.CHECKS, *registered.CHECKS, *claimed.CHECKS, *documents.CHECKS)
+    rooms = (packaging, requirements, source, registered, claimed, documents)
+    still = tuple(check for room in rooms for check in room.CHECKS)
     if not smoke:
         return still
-    from assay.checks import imports, probes
+    from assay.checks import imports, manners, probes
     from assay.checks import smoke as running
 
-    return (*still, *running.CHECKS, *probes.CHECKS, *imports.CHECKS)
+    return (*still, *running.CHECKS, *manners.CHECKS, *probes.CHECKS, *imports.CHECKS)
 
 
 def check_by_id(name: str) -> Check:
@@ -129,8 +130,6 @@ def fingerprint(subject: Subject) -> str:
     """Return a digest of the sources that a plugin's smoke runs depend on: its own, its suite's and the core's."""
     family = subject.plugin.family
     suites = [p for p in subject.catalog.plugins if p.family == family and not p.paper and p != subject.plugin]
-    from assay.checks.subject import folder_of
-
     texts = [hashlib.sha256(text.encode()).hexdigest() for text in subject.sources.values()] if subject.folder else []
     for plugin in suites:
         folder = folder_of(plugin)
@@ -149,5 +148,7 @@ def _tree(path: Path) -> str:
     """Return a digest of a Python file or of all below a folder."""
     if path not in _trees:
         files: Iterator[Path] | list[Path] = [path] if path.is_file() else path.rglob("*.py")
-        _trees[path] = hashlib.sha256(b"".join(hashlib.sha256(f.read_bytes()).digest() for f in sorted(files))).hexdigest()
+        _trees[path] = hashlib.sha256(
+            b"".join(hashlib.sha256(f.read_bytes()).digest() for f in sorted(files))
+        ).hexdigest()
     return _trees[path]

@@ -194,14 +194,36 @@ CHECKS = (
     Check("paper-imports", "files", "a paper must work without any other paper", _SUITE, paper_imports),
     Check("public-core", "files", "the core's rooms change without notice", "from assay import ...", public_core),
     Check("module-size", "files", "a paper that needs more holds what belongs in a suite", "move or cut", module_size),
-    Check("module-docstring", "files", "a reader must find the paper", "begin with title, authors, year, arXiv id", module_docstring),
+    Check(
+        "module-docstring",
+        "files",
+        "a reader must find the paper",
+        "begin with title, authors, year, arXiv id",
+        module_docstring,
+    ),
     Check("docstrings", "files", "code without a word cannot be reviewed against a paper", "add one line", docstrings),
-    Check("docstring-shapes", "files", "shapes are the contract of a module", "(B, N, inputs) -> (B, classes)", docstring_shapes),
+    Check(
+        "docstring-shapes",
+        "files",
+        "shapes are the contract of a module",
+        "(B, N, inputs) -> (B, classes)",
+        docstring_shapes,
+    ),
     Check("annotated", "files", "types are checked before anything runs", "annotate arguments and result", annotated),
     Check("no-print", "files", "printing garbles progress and JSON", "use ctx.log", no_print),
-    Check("finished", "files", "an unfinished part gives a wrong verdict", "finish it or leave it out", nothing_unfinished),
+    Check(
+        "finished", "files", "an unfinished part gives a wrong verdict", "finish it or leave it out", nothing_unfinished
+    ),
     Check("no-global-state", "files", "cells share a process, and seeds are the core's", _GLOBAL, no_global_state),
-    Check("no-swallowing", "files", "an error that is passed over becomes a wrong number", "catch what you expect", no_swallowing),
+    Check(
+        "no-swallowing",
+        "files",
+        "an error that is passed over becomes a wrong number",
+        "catch what you expect",
+        no_swallowing,
+    ),
     Check("tested", "files", "a mechanism without a test is a guess", "assert what the paper says of it", tested),
-    Check("test-size", "files", "a test should read as examples", "test what the paper says, not the library", test_size),
+    Check(
+        "test-size", "files", "a test should read as examples", "test what the paper says, not the library", test_size
+    ),
 )

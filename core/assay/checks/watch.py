@@ -69,7 +69,9 @@ def watched() -> Iterator[Seen]:
     left = [t for t in threading.enumerate() if t not in threads and t.is_alive() and not t.daemon]
     seen.processes += [f"thread {t.name}" for t in left]
     after = _settings()
-    seen.settings += [f"{name}: {before[name]!r:.40} became {v!r:.40}" for name, v in after.items() if v != before.get(name, v)]
+    seen.settings += [
+        f"{name}: {before[name]!r:.40} became {v!r:.40}" for name, v in after.items() if v != before.get(name, v)
+    ]
     seen.generators += [name for name, state in _generators().items() if not _same(state, states.get(name))]
     _restore(before, states)
 
@@ -120,7 +122,9 @@ def _no_seeding(seen: Seen) -> Iterator[Any]:
     for name, module in places:
         for function in SEEDING:
             if hasattr(module, function):
-                yield unittest.mock.patch.object(module, function, _noted(f"{name}.{function}", getattr(module, function), seen))
+                yield unittest.mock.patch.object(
+                    module, function, _noted(f"{name}.{function}", getattr(module, function), seen)
+                )
 
 
 def _noted(name: str, function: Any, seen: Seen) -> Any:
@@ -135,7 +139,11 @@ def _noted(name: str, function: Any, seen: Seen) -> Any:
 
 def _settings() -> dict[str, Any]:
     """Return what the process shares and nobody should change."""
-    found: dict[str, Any] = {"working folder": os.getcwd(), "environment": dict(os.environ), "recursion": sys.getrecursionlimit()}
+    found: dict[str, Any] = {
+        "working folder": os.getcwd(),
+        "environment": dict(os.environ),
+        "recursion": sys.getrecursionlimit(),
+    }
     torch = sys.modules.get("torch")
     if torch is not None:
         found |= {

@@ -51,7 +51,9 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             _print(reports[-1], runner)
     if args.json:
-        print(json.dumps([{"plugin": r.plugin, "results": [x._asdict() for x in r.results]} for r in reports], indent=1))
+        print(
+            json.dumps([{"plugin": r.plugin, "results": [x._asdict() for x in r.results]} for r in reports], indent=1)
+        )
     elif len(reports) > 1:
         print(f"{len(reports)} plugins, {sum(r.ok for r in reports)} conform")
     return 0 if all(report.ok for report in reports) else 1
