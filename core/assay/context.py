@@ -111,10 +111,12 @@ def isolated_generators(seed: int) -> Iterator[None]:
             return
         threads = torch.get_num_threads()
         torch.set_num_threads(THREADS)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            yield
-        torch.set_num_threads(threads)
+        try:
+            with torch.random.fork_rng():
+                torch.manual_seed(seed)
+                yield
+        finally:
+            torch.set_num_threads(threads)
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)  # noqa: NPY002

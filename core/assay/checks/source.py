@@ -126,6 +126,9 @@ def nothing_unfinished(subject: Subject) -> Iterator[str]:
     for place, node in subject.nodes(ast.Raise):
         if "NotImplementedError" in ast.dump(node):
             yield f"{place} is not implemented yet"
+    for place, node in subject.nodes(ast.Constant):
+        if isinstance(node.value, str) and "not implemented yet" in node.value:
+            yield f"{place} says that it is not implemented yet"
 
 
 def no_global_state(subject: Subject) -> Iterator[str]:
