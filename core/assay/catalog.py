@@ -236,7 +236,7 @@ def _check_api(plugin: Plugin) -> None:
 
     for version in plugin.having("api"):
         if version != str(assay.API):
-            behind = plugin.name if version < str(assay.API) else "assay"
+            behind = "assay" if version.isdigit() and int(version) > assay.API else plugin.name
             raise AssayError(
                 f"made for version {version} of assay's plugin interface, this assay {assay.__version__} offers "
                 f"{assay.API}: pip install --upgrade {behind}"
