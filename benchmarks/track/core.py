@@ -11,7 +11,9 @@ from pathlib import Path
 
 def _assay(*arguments: str, path: str = "") -> None:
     environment = {**os.environ, "PYTHONPATH": path}
-    subprocess.run([sys.executable, "-m", "assay.cli", *arguments], check=True, stdout=subprocess.DEVNULL, env=environment)
+    subprocess.run(
+        [sys.executable, "-m", "assay.cli", *arguments], check=True, stdout=subprocess.DEVNULL, env=environment
+    )
 
 
 class Commands:

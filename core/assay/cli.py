@@ -17,6 +17,7 @@ COMMANDS = (
     "run",
     "verify",
     "compare",
+    "track",
     "check",
     "new",
     "install",
