@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import functools
@@ -13,11 +14,12 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from assay.context import Context, isolated_generators
+from assay.capture import Tee
+from assay.context import Context, PinnedThreads, isolated_generators
 from assay.hooks import hookimpl
 from assay.spec import COSTS, Backend, Cell, Dataset, Entrant, Metric, Model, Record, Task, metric_key
 
@@ -39,13 +41,25 @@ class InvalidMetric(Exception):
     """A metric that is no finite number within its bounds."""
 
 
+class DataError(Exception):
+    """A data set that cannot be loaded."""
+
+
 class Runner:
-    """Runs jobs one after another in this process. `hook` is pluggy's relay, through which plugins take part."""
+    """Runs jobs one after another in this process. A context manager: the plugins of `manager` take part while it is open."""
 
     def __init__(self, manager: Any) -> None:
         self.manager = manager
         self.job: Job | None = None
         self._data: tuple[tuple[Any, ...], Any] | None = None
+        self._threads = PinnedThreads()
+
+    def __enter__(self) -> Runner:
+        self.manager.register(self, name="assay-runner")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.manager.unregister(self)
 
     @hookimpl
     def assay_run_cell(self, cell: Cell, ctx: Context) -> Record:
@@ -56,35 +70,34 @@ class Runner:
 
     def run(self, job: Job) -> Record:
         """Run a job and return its record; whatever the entrant raises becomes the reason of a failed record."""
-        hook = self.manager.hook
-        if not self.manager.is_registered(self):
-            self.manager.register(self, name="assay-runner")
-        hook.assay_cell_started(cell=job.cell)
         start = time.perf_counter()
         ctx = Context(job.cell, job.task.budgets[job.cell.scale], job.backend)
         self.job = job
+        output = Tee(sys.stderr)
         try:
-            record: Record = hook.assay_run_cell(cell=job.cell, ctx=ctx)
-        except Exception as error:
-            record = failure(job, f"error: {type(error).__name__}: {error}", short_traceback(error))
+            with self._threads, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+                record: Record = self.manager.hook.assay_run_cell(cell=job.cell, ctx=ctx)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: an entrant that calls sys.exit has failed
+            name = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
+            record = failure(job, f"error: {name}{error}", short_traceback(error))
         finally:
             ctx.close()
-        record = dataclasses.replace(
-            record,
-            seconds=time.perf_counter() - start,
-            protocol=job.protocol,
-            environment=environment(job.model.build.__module__, job.task.run.__module__),
-            finished=time.time(),
-        )
-        hook.assay_cell_finished(cell=job.cell, record=record)
-        return record
+        if record.reason:
+            record = dataclasses.replace(record, detail=joined(record.detail, output.tail))
+        names = (job.model.build.__module__, job.task.run.__module__)
+        return finish(record, job.protocol, time.perf_counter() - start, names)
 
     def data(self, job: Job, ctx: Context) -> Any:
         """Return the cell's data; the last loaded is kept, as neighbouring cells share it. Arrays are read-only."""
         key = (job.dataset, ctx.data_seed, job.cell.scale, job.cell.source)
         if self._data is None or self._data[0] != key:
             self._data = None
-            data = job.dataset.load(ctx.data_seed, job.cell.scale, job.cell.source)
+            try:
+                data = job.dataset.load(ctx.data_seed, job.cell.scale, job.cell.source)
+            except Exception as error:
+                raise DataError(f"data set {job.cell.dataset}: {type(error).__name__}: {error}") from error
             protect(data)
             self._data = (key, data)
         return self._data[1]
@@ -135,15 +148,46 @@ def checked(metric: Metric, value: Any) -> float:
     return number
 
 
-def failure(job: Job, reason: str, detail: str = "") -> Record:
+class Planned(Protocol):
+    """What a failed record needs to know: a job, or what travels of it."""
+
+    @property
+    def cell(self) -> Cell: ...  # noqa: D102
+    @property
+    def digest(self) -> str: ...  # noqa: D102
+
+
+def failure(job: Planned, reason: str, detail: str = "") -> Record:
     """Return the record of a cell that failed."""
-    return Record(job.cell, job.digest, reason=reason.strip(), detail=detail)
+    return Record(job.cell, job.digest, reason=shortened(reason.strip()), detail=detail)
+
+
+def finish(record: Record, protocol: str, seconds: float = 0.0, modules: tuple[str, ...] = ()) -> Record:
+    """Return a record with what every one has at its end: duration, surroundings and time of day."""
+    return dataclasses.replace(
+        record, seconds=seconds, protocol=protocol, environment=environment(*modules), finished=time.time()
+    )
+
+
+def shortened(text: str, limit: int = 1000) -> str:
+    """Return a text of at most `limit` characters, without what a database cannot keep."""
+    text = text.replace("\0", "")
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def joined(detail: str, output: str) -> str:
+    """Return what is kept of a failure: the traceback or stack, then the last lines that it printed."""
+    parts = [detail, f"last output:\n{output.strip()}" if output.strip() else ""]
+    return shortened("\n\n".join(part.strip() for part in parts if part.strip()), 8000)
 
 
 def short_traceback(error: BaseException, frames: int = 6) -> str:
     """Return the innermost frames of a traceback and the error, without the frames of assay itself."""
-    stack = [f for f in traceback.extract_tb(error.__traceback__) if f"{os.sep}assay{os.sep}" not in f.filename]
-    return "".join([*traceback.format_list(stack[-frames:]), *traceback.format_exception_only(error)]).rstrip()
+    error = error.__cause__ if isinstance(error, DataError) and error.__cause__ else error
+    own = f"{os.sep}assay{os.sep}"
+    stack = [f for f in traceback.extract_tb(error.__traceback__) if own not in f.filename]
+    shown = traceback.format_exception_only(type(error), error)
+    return "".join([*traceback.format_list(stack[-frames:]), *shown]).rstrip()[-4000:]
 
 
 def protect(data: Any) -> None:

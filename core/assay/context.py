@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+import os
 import random
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,52 @@ class Context:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
 
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class PinnedThreads:
+    """A context manager, to be entered again and again, in which numerical libraries use `THREADS` threads.
+
+    Those that are loaded are told so; one that loads meanwhile reads it from the environment. All is put back after.
+    """
+
+    def __init__(self) -> None:
+        self._modules = 0
+        self._controller: Any = None
+        self._undo: list[Callable[[], None]] = []
+
+    def __enter__(self) -> None:
+        if self._modules != len(sys.modules):
+            from threadpoolctl import ThreadpoolController
+
+            self._controller = ThreadpoolController()
+            self._modules = len(sys.modules)
+        limited = self._controller.limit(limits=THREADS)
+        before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(THREADS)))
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            threads = torch.get_num_threads()
+            self._undo.append(lambda: torch.set_num_threads(threads))
+            torch.set_num_threads(THREADS)
+        self._undo += [limited.restore_original_limits, lambda: _restore(before)]
+
+    def __exit__(self, *exception: object) -> None:
+        while self._undo:
+            self._undo.pop()()
+
+
+def _restore(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
 @contextlib.contextmanager
 def isolated_generators(seed: int) -> Iterator[None]:
-    """Seed the global generators of random, NumPy and torch for a block, fix torch's threads; put all back after it."""
+    """Seed the global generators of random, NumPy and torch for a block, and put them back after it."""
     torch = sys.modules.get("torch")
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - restored below
     random.seed(seed)
@@ -109,12 +153,9 @@ def isolated_generators(seed: int) -> Iterator[None]:
         if torch is None:
             yield
             return
-        threads = torch.get_num_threads()
-        torch.set_num_threads(THREADS)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             yield
-        torch.set_num_threads(threads)
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)  # noqa: NPY002

@@ -15,6 +15,9 @@ import numpy as np
 from assay.errors import AssayError, unknown
 from assay.spec import Dataset, Model, Schema, Task
 
+FILE_MODULE = "assay_own_"
+"""How the modules of users' files are named."""
+
 
 def model_from_file(text: str, task: str) -> Model:
     """Return the entrant that `path/to/file.py:Name` names. Its id is the name, or `id` in `id=path.py:Name`."""
@@ -25,7 +28,7 @@ def model_from_file(text: str, task: str) -> Model:
         raise AssayError(f"model {text!r}: give FILE.py:CLASS")
     if not path.is_file():
         raise AssayError(f"model {text!r}: there is no file {path}")
-    module_name = f"assay_own_{path.stem}"
+    module_name = FILE_MODULE + path.stem
     spec = importlib.util.spec_from_file_location(module_name, path.resolve())
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
