@@ -38,7 +38,9 @@ def run(faults: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reason
         before = set(children(os.getpid()))
         executor = assay.Executor("pool", workers=1, **how)  # type: ignore[arg-type]
         names = ["good", bad, "sleeps"]
-        done = assay.run(TASK, entrants=names, datasets=[dataset], seeds=2, store=str(tmp_path / "s"), executor=executor)
+        done = assay.run(
+            TASK, entrants=names, datasets=[dataset], seeds=2, store=str(tmp_path / "s"), executor=executor
+        )
         records = done.records
         assert len(records) == 6
         assert set(children(os.getpid())) <= before, "a process is left"
@@ -57,9 +59,10 @@ def marked(mark: str) -> list[str]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if mark.encode() in (folder / "cmdline").read_bytes() and b"time.sleep(1000)" in (
-                folder / "cmdline"
-            ).read_bytes():
+            if (
+                mark.encode() in (folder / "cmdline").read_bytes()
+                and b"time.sleep(1000)" in (folder / "cmdline").read_bytes()
+            ):
                 found.append(folder.name)
         except OSError:
             continue
@@ -133,7 +136,9 @@ def command(folder: Path, *arguments: str, **more: object) -> subprocess.Complet
 
 
 def test_the_exit_status_of_a_run_with_a_failure_is_1(faults: Path, tmp_path: Path) -> None:
-    done = command(tmp_path, "run", TASK, "--entrants", "exits,good", "--datasets", "draws", "--workers", "1", "--seeds", "1")
+    done = command(
+        tmp_path, "run", TASK, "--entrants", "exits,good", "--datasets", "draws", "--workers", "1", "--seeds", "1"
+    )
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "2 cells: 2 run, 0 resumed, 1 failed" in done.stdout
 
@@ -155,7 +160,9 @@ def test_an_edited_plugin_is_not_run_under_the_old_digest(faults: Path, tmp_path
     )
     env = {**os.environ, "PYTHONPATH": str(module.parent), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([sys.executable, str(driver)], cwd=tmp_path, env=env, text=True, capture_output=True)
-    assert done.stdout.startswith("stale: the source of the cell's entrant is not the one that was planned"), done.stderr
+    assert done.stdout.startswith("stale: the source of the cell's entrant is not the one that was planned"), (
+        done.stderr
+    )
 
 
 def test_a_full_disk_ends_the_run_and_keeps_what_was_stored(faults: Path, tmp_path: Path) -> None:
@@ -192,7 +199,7 @@ def test_a_database_locked_for_good_ends_the_run_with_what_to_do(
         if getattr(event, "done", 0) == 2 and not holder.in_transaction:
             holder.execute("BEGIN IMMEDIATE")
 
-    with pytest.raises(RunError, match="database is locked.*goes on from there"):
+    with pytest.raises(RunError, match=r"database is locked.*goes on from there"):
         assay.run(TASK, entrants=["good"], datasets=["draws"], seeds=5, store=str(path), progress=hold)
     holder.rollback()
     with Store(path) as store:

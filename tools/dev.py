@@ -8,7 +8,6 @@ python3 tools/dev.py sync    only set up: .venv with assay and every plugin of t
 
 import argparse
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -20,15 +19,6 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 TORCH = "2.13.0"
-
-BUILD = """
-import contextlib, io, json, os, sys
-from hatchling import build
-for folder in json.loads(sys.argv[1]):
-    os.chdir(folder)
-    with contextlib.redirect_stdout(io.StringIO()):
-        build.build_editable(sys.argv[2])
-"""
 
 
 def main() -> int:
@@ -85,12 +75,10 @@ def install_checkout() -> None:
     if not changed("checkout", metadata):
         return
     wheels = VENV / "wheels"
-    wheels.mkdir(exist_ok=True)
-    for old in wheels.glob("*.whl"):
-        old.unlink()
     say(f"installing assay and {len(folders) - 1} plugins of this checkout")
-    subprocess.run([str(PYTHON), "-c", BUILD, json.dumps([str(f) for f in folders]), str(wheels)], check=True)
-    pip("--no-deps", "--no-index", "--force-reinstall", *map(str, sorted(wheels.glob("*.whl"))))
+    script = str(ROOT / "tools" / "wheels.py")
+    subprocess.run([str(PYTHON), script, "build", str(ROOT), str(wheels), "--editable"], check=True)
+    subprocess.run([str(PYTHON), script, "install", str(wheels)], check=True)
     keep("checkout", metadata)
 
 

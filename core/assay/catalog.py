@@ -100,7 +100,10 @@ class Catalog:
         self.backends: dict[str, Backend] = {CPU.id: CPU}
         self.papers: dict[str, Paper] = {}
         self.suites: dict[str, Suite] = {}
-        self.origins: dict[tuple[str, Any], str] = {}
+        self.origins: dict[tuple[str, Any], str] = {
+            ("backend", CPU.id): "assay",
+            **{("metric", cost): "assay" for cost in COSTS},
+        }
         self._tried: set[str] = set()
 
     @property
@@ -136,11 +139,13 @@ class Catalog:
         self.manager.register(module, name=plugin.name)
         self.manager.check_pending()
         offered = list(self._offers(plugin, module))
-        for kind, key, _ in offered:
-            other = self.origins.get((kind, key))
+        taken = dict(self.origins)
+        for kind, key, item in offered:
+            other = taken.get((kind, key)) or taken.get((kind, item.id))
             if other is not None:
                 shown = " / ".join(key) if isinstance(key, tuple) else key
                 raise AssayError(f"{kind} {shown!r} is registered by {other} already")
+            taken[kind, key] = plugin.name
         for kind, key, item in offered:
             self.origins[kind, key] = plugin.name
             getattr(self, kind + "s")[key] = item
@@ -148,8 +153,24 @@ class Catalog:
     def task(self, name: str) -> Task:
         """Return a loaded task, or raise an error with the nearest ids."""
         if name not in self.tasks:
-            raise unknown("task", name, [t for p in self.plugins for t in p.having("task")])
+            self.blame("task", name)
+            raise unknown(
+                "task", name, [*self.tasks, *(t for p in self.plugins if not p.paper for t in p.having("task"))]
+            )
         return self.tasks[name]
+
+    def blame(self, kind: str, name: str) -> None:
+        """Raise an error with the reason when the plugin that says it has a task or paper cannot be used."""
+        for plugin in self.plugins:
+            for problem in self.problems:
+                offers = name in plugin.having(kind) and (kind == "paper" or not plugin.paper)
+                if offers and problem.distribution == plugin.name:
+                    raise AssayError(f"{kind} {name!r} cannot be used: {plugin.name}: {problem.reason}")
+
+    def distributions(self, *keys: tuple[str, Any]) -> tuple[tuple[str, str], ...]:
+        """Return (name, version) of the distributions that registered what the keys name, sorted."""
+        names = {self.origins[key] for key in keys if key in self.origins}
+        return tuple(sorted((p.name, p.version) for p in self.plugins if p.name in names))
 
     def model(self, task: str, name: str) -> Model:
         """Return an entrant of a task."""
@@ -172,7 +193,7 @@ class Catalog:
 
     def metric(self, task: Task, name: str) -> Metric:
         """Return a metric or cost by short or full name, as seen from a task."""
-        for key in (name, f"{task.family}/{name}"):
+        for key in (f"{task.family}/{name}", name):
             if key in self.metrics:
                 return self.metrics[key]
         family = [
@@ -192,9 +213,7 @@ class Catalog:
     def paper(self, name: str) -> Paper:
         """Return a loaded paper."""
         if name not in self.papers:
-            for problem in self.problems:
-                if any(p.name == problem.distribution and p.paper == name for p in self.plugins):
-                    raise AssayError(f"paper {name!r} cannot be used: {problem.reason}")
+            self.blame("paper", name)
             raise unknown(
                 "paper", name, [p.paper for p in self.plugins if p.paper], hint=f"(pip install assay-{name}?)"
             )

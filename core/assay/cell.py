@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import importlib.metadata
 import math
-import os
 import platform
 import sys
 import time
@@ -20,8 +19,12 @@ import numpy as np
 
 from assay.capture import Tee
 from assay.context import Context, PinnedThreads, isolated_generators
+from assay.failures import DataError, joined, short_traceback, shortened
 from assay.hooks import hookimpl
 from assay.spec import COSTS, Backend, Cell, Dataset, Entrant, Metric, Model, Record, Task, metric_key
+
+Distributions = tuple[tuple[str, str], ...]
+"""Names and versions."""
 
 
 class Job(NamedTuple):
@@ -35,14 +38,12 @@ class Job(NamedTuple):
     model: Model
     metrics: tuple[Metric, ...]
     backend: Backend
+    distributions: Distributions = ()
+    """Those that the task, the data set and the model come from."""
 
 
 class InvalidMetric(Exception):
     """A metric that is no finite number within its bounds."""
-
-
-class DataError(Exception):
-    """A data set that cannot be loaded."""
 
 
 class Runner:
@@ -77,6 +78,8 @@ class Runner:
         try:
             with self._threads, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
                 record: Record = self.manager.hook.assay_run_cell(cell=job.cell, ctx=ctx)
+            if not isinstance(record, Record):
+                record = failure(job, f"error: a plugin's assay_run_cell returned {record!r:.40} and no record")
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit too: an entrant that calls sys.exit has failed
@@ -86,8 +89,7 @@ class Runner:
             ctx.close()
         if record.reason:
             record = dataclasses.replace(record, detail=joined(record.detail, output.tail))
-        names = (job.model.build.__module__, job.task.run.__module__)
-        return finish(record, job.protocol, time.perf_counter() - start, names)
+        return finish(record, job.protocol, time.perf_counter() - start, job.distributions)
 
     def data(self, job: Job, ctx: Context) -> Any:
         """Return the cell's data; the last loaded is kept, as neighbouring cells share it. Arrays are read-only."""
@@ -109,7 +111,7 @@ def measure(job: Job, data: Any, ctx: Context) -> Record:
     reset = job.backend.reset_memory or reset_resident_peak
     reset()
     before = resident("VmRSS") or 0
-    with isolated_generators(ctx.model_seed):
+    with isolated_generators(ctx.model_seed, ctx.device):
         outcome = dict(job.task.run(entrant, data, ctx))
         peak = job.backend.peak_memory() if job.backend.peak_memory else resident("VmHWM")
         if peak is not None:
@@ -162,32 +164,15 @@ def failure(job: Planned, reason: str, detail: str = "") -> Record:
     return Record(job.cell, job.digest, reason=shortened(reason.strip()), detail=detail)
 
 
-def finish(record: Record, protocol: str, seconds: float = 0.0, modules: tuple[str, ...] = ()) -> Record:
+def finish(record: Record, protocol: str, seconds: float = 0.0, distributions: Distributions = ()) -> Record:
     """Return a record with what every one has at its end: duration, surroundings and time of day."""
     return dataclasses.replace(
-        record, seconds=seconds, protocol=protocol, environment=environment(*modules), finished=time.time()
+        record,
+        seconds=seconds,
+        protocol=protocol,
+        environment=environment(distributions, "torch" in sys.modules),
+        finished=time.time(),
     )
-
-
-def shortened(text: str, limit: int = 1000) -> str:
-    """Return a text of at most `limit` characters, without what a database cannot keep."""
-    text = text.replace("\0", "")
-    return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def joined(detail: str, output: str) -> str:
-    """Return what is kept of a failure: the traceback or stack, then the last lines that it printed."""
-    parts = [detail, f"last output:\n{output.strip()}" if output.strip() else ""]
-    return shortened("\n\n".join(part.strip() for part in parts if part.strip()), 8000)
-
-
-def short_traceback(error: BaseException, frames: int = 6) -> str:
-    """Return the innermost frames of a traceback and the error, without the frames of assay itself."""
-    error = error.__cause__ if isinstance(error, DataError) and error.__cause__ else error
-    own = f"{os.sep}assay{os.sep}"
-    stack = [f for f in traceback.extract_tb(error.__traceback__) if own not in f.filename]
-    shown = traceback.format_exception_only(type(error), error)
-    return "".join([*traceback.format_list(stack[-frames:]), *shown]).rstrip()[-4000:]
 
 
 def protect(data: Any) -> None:
@@ -234,11 +219,18 @@ def resident(field: str) -> int | None:
 
 
 @functools.cache
-def environment(*modules: str) -> Mapping[str, str]:
-    """Return versions and machine: Python, assay, numpy, torch if loaded, and the distributions of the modules given."""
-    packages = importlib.metadata.packages_distributions() if any(m.startswith("assay_") for m in modules) else {}
-    names = {d for m in modules for d in packages.get(m.partition(".")[0], ())} | {"assay", "numpy"}
-    if "torch" in sys.modules:
-        names.add("torch")
-    versions = {name: importlib.metadata.version(name) for name in sorted(names)}
-    return {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system(), **versions}
+def environment(distributions: Distributions, torch: bool) -> Mapping[str, str]:
+    """Return versions and machine: Python, assay, numpy, torch where it was loaded, and the distributions given."""
+    names = ("assay", "numpy", "torch") if torch else ("assay", "numpy")
+    libraries = {name: importlib.metadata.version(name) for name in names}
+    system = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+    return {**system, **libraries, **dict(distributions)}
+
+
+def notify(hook: Any, **told: Any) -> None:
+    """Tell the plugins of a hook; one that fails to listen costs a line of warning, not the run."""
+    try:
+        hook(**told)
+    except Exception as error:
+        where = [frame.filename for frame in traceback.extract_tb(error.__traceback__)][-1]
+        print(f"assay: {hook.name} failed in {where}: {type(error).__name__}: {error}", file=sys.stderr)

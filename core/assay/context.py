@@ -143,19 +143,27 @@ def _restore(variables: Mapping[str, str | None]) -> None:
 
 
 @contextlib.contextmanager
-def isolated_generators(seed: int) -> Iterator[None]:
-    """Seed the global generators of random, NumPy and torch for a block, and put them back after it."""
+def isolated_generators(seed: int, device: str = "cpu") -> Iterator[None]:
+    """Seed the global generators of random, NumPy and torch for a block, and put all back after it."""
     torch = sys.modules.get("torch")
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - restored below
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002
     try:
-        if torch is None:
-            yield
-            return
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with _torch_as_found(torch, seed, device) if torch else contextlib.nullcontext():
             yield
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+@contextlib.contextmanager
+def _torch_as_found(torch: Any, seed: int, device: str) -> Iterator[None]:
+    on_cpu = device == "cpu"  # then other devices' generators are left alone: asking for them costs more than a cell
+    dtype = torch.get_default_dtype()
+    try:
+        with torch.random.fork_rng(devices=[] if on_cpu else None):
+            (torch.default_generator if on_cpu else torch).manual_seed(seed)
+            yield
+    finally:
+        torch.set_default_dtype(dtype)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import threading
 import time
 from collections import Counter
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assay.catalog import Catalog
-from assay.cell import Job
+from assay.cell import Job, notify
 from assay.executors import Executor, Work, crew
 from assay.leases import Leases
 from assay.progress import Estimate, Event, kind
@@ -160,19 +159,18 @@ class Count:
         self.estimate = Estimate({}, {}, processes)
         self.done = self.ran = self._running = 0
         self.failed: list[Record] = []
-        self._complained = False
 
     def started(self, cell: Cell) -> None:
         """Take note of a cell that begins."""
         self._running += 1
-        self._hook("assay_cell_started", cell=cell)
+        notify(self._catalog.hook.assay_cell_started, cell=cell)
         self.tell("started", cell)
 
     def ended(self, record: Record) -> None:
         """Take note of a cell that ended here."""
         self.ran += 1
         self._running = max(0, self._running - 1)
-        self._hook("assay_cell_finished", cell=record.cell, record=record)
+        notify(self._catalog.hook.assay_cell_finished, cell=record.cell, record=record)
         self.ended_elsewhere(record)
 
     def ended_elsewhere(self, record: Record) -> None:
@@ -190,15 +188,6 @@ class Count:
             left = self.estimate.left()
             event = Event(what, self.done, self._total, len(self.failed), self._running, left, cell, record)
             self._progress(event)
-
-    def _hook(self, name: str, **values: Any) -> None:
-        """Call plugins; one that fails is told of once and does not end the run."""
-        try:
-            getattr(self._catalog.hook, name)(**values)
-        except Exception as error:
-            if not self._complained:
-                print(f"assay: a plugin's {name} failed: {type(error).__name__}: {error}", file=sys.stderr)
-            self._complained = True
 
 
 @contextlib.contextmanager

@@ -16,8 +16,21 @@ Params = tuple[tuple[str, Any], ...]
 
 
 def freeze(params: Mapping[str, Any]) -> Params:
-    """Return parameters in the one order in which cells, digests and the store keep them."""
-    return tuple(sorted(params.items()))
+    """Return parameters in the one order and form in which cells, digests and the store keep them.
+
+    Lists become tuples and NumPy's numbers Python's. Raises TypeError for a value that JSON has no form for.
+    """
+    return tuple((name, _frozen(name, params[name])) for name in sorted(params))
+
+
+def _frozen(name: str, value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(_frozen(name, item) for item in value)
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"parameter {name}: give a number, a text, true, false or a list of these, not {value!r:.60}")
 
 
 def show_params(params: Mapping[str, Any] | Params) -> str:

@@ -87,8 +87,12 @@ class Pool:
                 worker.give(batch, last=executor.isolate)
                 busy += 1
         most = executor.processes * (2 if executor.isolate else 1)  # the next to be isolated is forked ahead
-        while len(self._workers) < most and self._wanted():
+        while sum(self._lasts(worker) for worker in self._workers) < most and self._wanted():
             self._fork()
+
+    def _lasts(self, worker: Worker) -> bool:
+        """Whether a worker is not on its way out."""
+        return not worker.doom and (worker.fresh or bool(worker.orders) or not self._executor.isolate)
 
     def _wanted(self) -> bool:
         """Whether there is an order for one more worker; it waits in `_again`."""

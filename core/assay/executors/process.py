@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assay.capture import KEPT
-from assay.cell import joined
 from assay.executors.forkserver import children
 from assay.executors.shipping import Order
 from assay.executors.worker import HEADER, frame, mark
+from assay.failures import joined
 
 MARK = re.compile(re.escape(mark("@")).replace(b"@", b"[0-9a-f]*"))
 

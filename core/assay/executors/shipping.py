@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from assay.catalog import Catalog, Plugin
-from assay.cell import Job, Runner, failure, finish
+from assay.cell import Distributions, Job, Runner, failure, finish
 from assay.errors import AssayError
 from assay.own import FILE_MODULE, dataset_of, model_from_file
 from assay.plan import Planner
@@ -27,17 +27,16 @@ class Order(NamedTuple):
     cell: Cell
     digest: str
     protocol: str
-    modules: tuple[str, ...]
-    """Where the entrant and the task come from, of which a record names the versions."""
+    distributions: Distributions = ()
 
     def failed(self, reason: str, detail: str = "", seconds: float = 0.0) -> Record:
         """Return the record of this cell when no runner could make one."""
-        return finish(failure(self, reason, detail), self.protocol, seconds, self.modules)
+        return finish(failure(self, reason, detail), self.protocol, seconds, self.distributions)
 
 
 def order(job: Job) -> Order:
     """Return what a worker needs to know of a job."""
-    return Order(job.cell, job.digest, job.protocol, (job.model.build.__module__, job.task.run.__module__))
+    return Order(job.cell, job.digest, job.protocol, job.distributions)
 
 
 @dataclass(frozen=True)
