@@ -148,8 +148,6 @@ class Cluster:
         """Send the jobs of a lost chunk again one by one; one that was alone has failed."""
         error = future.exception() if future.status == "error" else None
         lost = error is None or type(error).__name__ == "KilledWorker"
-        if isinstance(error, AssayError):
-            raise error
         if lost and len(chunk) > 1:
             self._alone.extend(chunk)
             return
