@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -72,6 +73,7 @@ def insert(dialect: str, table: sa.Table) -> Any:
     return sqlite.insert(table)
 
 
+@functools.cache
 def put_record(dialect: str) -> Any:
     """Return the statement that writes a record in place of one with the same digest."""
     statement = insert(dialect, RECORDS)

@@ -11,12 +11,15 @@ HELP = "list the installed papers and tasks; imports none of them"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--family", help="only this family")
+    parser.add_argument("--available", action="store_true", help="all known papers, installed or not, with verdicts")
 
 
 def run(args: argparse.Namespace) -> int:
     """List what is installed."""
     from assay import catalog, render
 
+    if args.available:
+        return _available(args)
     plugins = [p for p in catalog.installed() if args.family in (None, p.family)]
     if args.json:
         keys = ("name", "version", "title", "family", "paper")
@@ -31,4 +34,26 @@ def run(args: argparse.Namespace) -> int:
         print("\ntasks: " + ", ".join(tasks))
     if not plugins:
         print("no plugin is installed: pip install assay-deep-sets, for one")
+    return 0
+
+
+def _available(args: argparse.Namespace) -> int:
+    """List all papers of the index that ships with the core."""
+    from assay import catalog, index, render
+
+    here = {p.paper for p in catalog.installed()}
+    entries = [{**e, "installed": e["paper"] in here} for e in index.known() if args.family in (None, e["family"])]
+    if args.json:
+        print(json.dumps(entries, indent=1))
+        return 0
+    outcomes = ("holds", "fails", "inconclusive", "untested")
+    rows = []
+    for entry in entries:
+        found = list(entry["claims"].values())
+        verdicts = ", ".join(f"{found.count(o)} {o}" for o in outcomes if found.count(o))
+        rows.append(
+            [entry["paper"], entry["family"], "yes" if entry["installed"] else "", verdicts, entry["title"][:60]]
+        )
+    print(render.table(["paper", "family", "installed", "verdicts", "title"], rows))
+    print(f"\n{len(rows)} papers, {sum(e['installed'] for e in entries)} installed; assay install PAPER adds one")
     return 0
