@@ -17,7 +17,7 @@ import assay
 import pytest
 from assay import store as stores
 from assay.errors import RunError
-from assay.executors.forkserver import children
+from assay.executors.system import children
 from assay.spec import Record
 from assay.store import Store
 

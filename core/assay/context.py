@@ -122,14 +122,14 @@ class PinnedThreads:
 
             self._controller = ThreadpoolController()
             self._modules = len(sys.modules)
-        limited = self._controller.limit(limits=THREADS)
-        before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(THREADS)))
         torch = sys.modules.get("torch")
         if torch is not None:
             threads = torch.get_num_threads()
             self._undo.append(lambda: torch.set_num_threads(threads))
             torch.set_num_threads(THREADS)
+        limited = self._controller.limit(limits=THREADS)
+        before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(THREADS)))
         self._undo += [limited.restore_original_limits, lambda: _restore(before)]
 
     def __exit__(self, *exception: object) -> None:

@@ -12,7 +12,6 @@ When the socket closes, whichever way the pool ended, every process goes and the
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import faulthandler
 import gc
 import os
@@ -29,12 +28,12 @@ from pathlib import Path
 
 from assay.context import THREAD_VARIABLES, THREADS
 from assay.errors import AssayError, RunError
+from assay.executors.system import DEATH_SIGNAL, SUBREAPER, kill_descendants, prctl
 
 ANSWER = struct.Struct("=qq")
 FORKED = -1
 STACK_SIGNAL = getattr(signal, "SIGUSR2", 0)
 """Makes a worker write down the stack of what it runs."""
-_DEATH_SIGNAL, _SUBREAPER = 1, 36  # of prctl(2)
 
 
 class ForkServer:
@@ -113,7 +112,7 @@ def main(descriptor: int, folder: Path) -> None:
 
     control = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    prctl(_SUBREAPER, 1)
+    prctl(SUBREAPER, 1)
     wake, awake = os.pipe()
     os.set_blocking(awake, False)
     signal.set_wakeup_fd(awake)
@@ -162,8 +161,8 @@ def _become_worker(workshop: object, folder: Path, descriptors: list[int], close
     status = 1
     try:
         os.setsid()
-        prctl(_SUBREAPER, 1)  # what its cells leave behind stays its own, and comes to the server when it ends
-        prctl(_DEATH_SIGNAL, signal.SIGKILL)
+        prctl(SUBREAPER, 1)  # what its cells leave behind stays its own, and comes to the server when it ends
+        prctl(DEATH_SIGNAL, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for fd in close:
@@ -214,32 +213,6 @@ def _reap(control: socket.socket, workers: set[int]) -> None:
 def _kill_group(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-
-
-def kill_descendants(spare: set[int] | frozenset[int] = frozenset()) -> None:
-    """End this process's children and, as they come to it, theirs; all but those to spare."""
-    while left := [pid for pid in children(os.getpid()) if pid not in spare]:
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
-
-
-def children(pid: int) -> list[int]:
-    """Return the process ids of a process's children, none where /proc does not tell."""
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as stream:
-                found += map(int, stream.read().split())
-    return found
-
-
-def prctl(option: int, value: int) -> None:
-    """Set a property of this process (Linux; elsewhere nothing happens)."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assay.capture import KEPT
-from assay.executors.forkserver import children
 from assay.executors.shipping import Order
+from assay.executors.system import children
 from assay.executors.worker import HEADER, frame, mark
 from assay.failures import joined
 

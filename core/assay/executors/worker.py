@@ -10,8 +10,8 @@ import sys
 import threading
 from typing import Any
 
-from assay.executors.forkserver import children
 from assay.executors.shipping import Order, Workshop
+from assay.executors.system import children
 from assay.spec import Record
 
 HEADER = struct.Struct("=I")
