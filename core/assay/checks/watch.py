@@ -58,6 +58,7 @@ def watched() -> Iterator[Seen]:
         for patch in (*_no_network(seen), *_no_seeding(seen)):
             stack.enter_context(patch)
         stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(out))
         start = time.process_time()
         try:
             yield seen
