@@ -207,9 +207,9 @@ def test_a_claim_without_its_entrant_is_untested_and_costs_the_others_nothing():
 
 def test_a_sequential_look_widens_the_interval():
     values = {A: sample(0.9, 0.8, 0.95, 0.85, 0.9), B: sample(0.7, 0.62, 0.73, 0.66, 0.71)}
-    whole, look = only(BEATS, values), only(BEATS, values, alpha=0.0125, looks=(5,))
+    whole, look = only(BEATS, values), only(BEATS, values, alpha=0.0125)
     assert look.test.high - look.test.low > whole.test.high - whole.test.low
-    assert (look.confidence, look.looks) == (0.9875, (5,))
+    assert look.confidence == 0.9875
 
 
 # Error rates of whole verdicts, measured with fixed seeds (benchmarks/calibration.py has the long version).

@@ -92,20 +92,18 @@ def judge(
     missing: Mapping[str, str] | None = None,
     own: Collection[str] | None = None,
     alpha: float = ALPHA,
-    looks: Sequence[int] = (),
 ) -> list[Verdict]:
     """Return a verdict for each claim of a paper, from its samples by claim id.
 
     `missing` says by claim id why it cannot be tested. `own` are the paper's own entrants (all are, when None): a claim
-    fails when one of them never ran, and stays open when another's never did. `alpha` is the level of this look, and
-    `looks` the numbers of seeds at which a sequential test has looked. Holm's correction runs over the claims with chance in
+    fails when one of them never ran, and stays open when another's never did. `alpha` is the level of this look.
+    Holm's correction runs over the claims with chance in
     them, undecided ones too; those settled by the value itself can not be wrong by chance and need none.
     """
     missing = missing or {}
     found = {
         c.id: replace(
             _examine(c, samples[c.id], alpha),
-            looks=tuple(looks),
             confidence=1 - alpha,
             seconds=sum({k: v for sample in samples[c.id].values() for k, v in sample.cells.items()}.values(), 0.0),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from assay.catalog import Catalog, Plugin, requirements
 from assay.cell import Job
@@ -110,7 +110,7 @@ def verify(
     trial = prepare(paper, scale, backend)
     claims = trial.paper.claims
     first = {c.id: seeds or c.seeds for c in claims}
-    looks = _looks(max(first.values(), default=1), until_conclusive)
+    looks = _looks(max((n for c, n in first.items() if c not in trial.missing), default=1), until_conclusive)
     decided: dict[str, Verdict] = {}
     jobs: list[Job] = []
     with Store(store) as opened:
@@ -122,11 +122,11 @@ def verify(
             execute(fresh, trial.catalog, opened, force=force, progress=progress)
             records = opened.get(job.digest for job in jobs)
             samples = trial.samples(counts, records)
-            for verdict in judge(
-                claims, samples, missing=trial.missing, own=trial.own, alpha=level, looks=looks[:taken]
-            ):
-                if verdict.claim.id not in decided or decided[verdict.claim.id].outcome == "inconclusive":
-                    decided[verdict.claim.id] = verdict
+            for verdict in judge(claims, samples, missing=trial.missing, own=trial.own, alpha=level):
+                name = verdict.claim.id
+                if name not in decided or decided[name].outcome == "inconclusive":
+                    tested = verdict.outcome != "untested"
+                    decided[name] = replace(verdict, looks=(first[name], *looks[1:taken]) if tested else ())
             if all(v.outcome != "inconclusive" for v in decided.values()):
                 break
     ordered = tuple(decided[c.id] for c in claims)
