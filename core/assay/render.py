@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from assay.expressions import All
 
 if TYPE_CHECKING:
+    from assay.across import Centres, Profile
     from assay.leaderboard import Leaderboard
     from assay.power import Power
     from assay.recorded import Recorded
@@ -49,7 +50,7 @@ def number(value: float | None, digits: int = 3) -> str:
         return "-"
     if value == 0:
         return "0"
-    if 1e-3 <= abs(value) < 1e4:
+    if 10**-digits <= abs(value) < 1e4:
         return (
             f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
             if abs(value) >= 1
@@ -74,7 +75,8 @@ def leaderboard(board: Leaderboard) -> str:
     seeds = max((len(row.values) for row in board.rows), default=0)
     where = f"{board.task} on {board.dataset.partition('/')[2] or board.dataset}"
     title = f"{where}: {board.metric} ({arrow}), {board.scale}, {seeds} seed{'s' if seeds != 1 else ''}"
-    header = ["rank", "entrant", board.metric[:18], "95 % interval", "fit s", "pred s", "memory", "params", "FLOP"]
+    front = ["front"] if board.pareto else []
+    header = ["rank", "", "entrant", board.metric[:18], "95 % interval", "fit s", "pred s", "memory", "params", "FLOP"]
     rows = []
     for row in board.rows:
         interval = f"[{number(row.low)}, {number(row.high)}]" if not math.isnan(row.low) else "-"
@@ -82,6 +84,7 @@ def leaderboard(board: Leaderboard) -> str:
         rows.append(
             [
                 "-" if row.rank is None else str(row.rank),
+                row.groups,
                 row.entrant,
                 number(row.mean),
                 interval,
@@ -90,14 +93,40 @@ def leaderboard(board: Leaderboard) -> str:
                 amount(costs("peak_memory"), "B"),
                 amount(costs("parameters")),
                 amount(costs("flops")),
+                *(["?" if row.front is None else "*" if row.front else ""] if front else []),
             ]
         )
-    lines = [title, table(header, rows, right=(0, 2, 4, 5, 6, 7, 8))]
+    lines = [title, table(header + front, rows, right=(0, 3, 5, 6, 7, 8, 9))]
     lines += [f"  {row.entrant}: {failure}" for row in board.rows for failure in row.failures]
     lines += textwrap.wrap(
-        "Entrants that differ by no more than chance share a rank (paired t, Holm over all pairs).", WIDTH
+        "Rank: 1 + the number of entrants that are better beyond chance; entrants that share a letter are not told "
+        "apart (paired t, Holm over all pairs)."
+        + (f" Front: nobody is as good in {board.metric} at less {board.pareto}, by means." if front else ""),
+        WIDTH,
     )
     return "\n".join([*lines, *board.notes])
+
+
+def centres(found: Centres) -> str:
+    """Return interquartile means as a table."""
+    where = ", ".join(name.partition("/")[2] or name for name in found.datasets)
+    unit = " (0 the worst, 1 the best value on each data set)" if found.scaled else ""
+    rows = [[row.entrant, number(row.mean), f"[{number(row.low)}, {number(row.high)}]"] for row in found.rows]
+    lines = textwrap.wrap(f"Interquartile mean of {found.metric} over seeds and {where}{unit}", WIDTH)
+    lines += [table(["entrant", "IQM", "95 % bootstrap interval"], rows, right=(1,))] if rows else []
+    if found.left_out:
+        lines += textwrap.wrap(f"left out, as not measured on every data set: {', '.join(found.left_out)}", WIDTH)
+    return "\n".join(lines)
+
+
+def profile(found: Profile) -> str:
+    """Return performance profiles as a table: a column a factor."""
+    if found.reason:
+        return f"no performance profile: {found.reason}"
+    rows = [[name, *(f"{100 * share:.0f}" for share in shares)] for name, shares in found.shares.items()]
+    head = f"Share (%) of {len(found.datasets)} data sets with {found.metric} within this factor of the best"
+    header = ["entrant", *(f"{tau:g}" for tau in found.taus)]
+    return "\n".join([head, table(header, rows, right=range(1, len(header)))])
 
 
 def verdict(found: Verdict, *, colour: bool = False) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from typing import Any
 
 from assay.commands import common
 
@@ -16,17 +17,33 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task")
     parser.add_argument("--metric", help="metric or cost (default: the task's main metric)")
     parser.add_argument("--dataset", help="only this data set")
+    parser.add_argument(
+        "--pareto", nargs="?", const="fit_seconds", metavar="COST", help="mark the front of quality against a cost"
+    )
+    parser.add_argument("--iqm", action="store_true", help="interquartile means over seeds and data sets")
+    parser.add_argument("--profile", action="store_true", help="performance profiles over data sets")
     common.scaled(parser)
     common.stored(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print leaderboards."""
-    from assay import api, render
+    """Print leaderboards, and what was asked for over all of them."""
+    from assay import across, api, leaderboard, render
+    from assay.recording import plain
 
     boards = api.compare(args.task, metric=args.metric, dataset=args.dataset, scale=args.scale, store=args.store)
+    if args.pareto:
+        boards = [leaderboard.with_front(board, args.pareto) for board in boards]
+    centres = across.centres(boards) if args.iqm else None
+    profile = across.profile(boards) if args.profile else None
     if args.json:
-        print(json.dumps([asdict(board) for board in boards], indent=1))
-    else:
-        print("\n\n".join(map(render.leaderboard, boards)))
+        data: dict[str, Any] = {"boards": [asdict(board) for board in boards]}
+        data |= {"iqm": asdict(centres)} if centres else {}
+        data |= {"profile": asdict(profile)} if profile else {}
+        print(json.dumps(plain(data), indent=1))
+        return 0
+    parts = [render.leaderboard(board) for board in boards]
+    parts += [render.centres(centres)] if centres else []
+    parts += [render.profile(profile)] if profile else []
+    print("\n\n".join(parts))
     return 0
