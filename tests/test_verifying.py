@@ -8,7 +8,7 @@ import sys
 
 import assay
 import pytest
-from assay import catalog, cli
+from assay import api, catalog, cli
 from assay.catalog import Plugin
 from assay.verifying import stored
 
@@ -56,7 +56,7 @@ def assay_datasets():
 
 @hookimpl
 def assay_metrics():
-    return [Metric("quality", quality, ("scores",), "up", "units")]
+    return [Metric("quality", quality, ("scores",), "up", "units", examples=each)]
 
 
 @hookimpl
@@ -160,3 +160,40 @@ def test_recorded_verdicts_are_shown_and_listed(toy, capsys):
     assert row["stale"] is False
     assert cli.main(["show", "toyver"]) == 0
     assert "recorded at scale smoke" in capsys.readouterr().out
+
+
+def test_scores_of_examples_are_kept_beside_the_store_when_asked(toy):
+    options = {"scale": "smoke", "seeds": 3, "entrants": ["good", "fair", "plain"]}
+    run = assay.run("toyver/arena", **options)
+    assert not (toy / "records.db.examples").exists()
+    kept = assay.run("toyver/arena", keep_examples=True, **options)
+    assert kept.digests == run.digests
+    assert kept.resumed == 0  # the cells were finished, but without their examples
+    assert assay.run("toyver/arena", keep_examples=True, **options).resumed == 9
+    assert {path.stem for path in (toy / "records.db.examples").iterdir()} == set(kept.digests)
+
+
+def test_entrants_are_compared_example_by_example(toy, capsys):
+    assay.run("toyver/arena", scale="smoke", seeds=4, entrants=["good", "fair", "plain"], keep_examples=True)
+    assert cli.main(["compare", "toyver/arena", "--scale", "smoke", "--examples", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["examples"].values()
+    by_name = {d["b"]: d for d in found}
+    assert {d["a"] for d in found} == {"good"}
+    assert by_name["plain"]["effect"] == pytest.approx(1.0, abs=0.1)
+    assert by_name["plain"]["over_both"][0] > 0.9
+    assert by_name["plain"]["fixed_test_set"] is False
+    assert cli.main(["compare", "toyver/arena", "--scale", "smoke", "--examples"]) == 0
+    assert "drawn anew at every seed" in " ".join(capsys.readouterr().out.split())
+
+
+def test_comparing_by_examples_that_were_not_kept_says_how_to_keep_them(toy):
+    assay.run("toyver/arena", scale="smoke", seeds=2, entrants=["good", "plain"])
+    with pytest.raises(assay.AssayError, match="--keep-examples"):
+        api.differences("toyver/arena", scale="smoke")
+
+
+def test_examples_whose_mean_is_not_the_metric_fail_the_cell(toy):
+    text = (toy / "toyver.py").read_text()
+    (toy / "toyver.py").write_text(text.replace('return outcome["scores"]', 'return outcome["scores"] + 1'))
+    run = assay.run("toyver/arena", scale="smoke", seeds=1, entrants=["good"], keep_examples=True)
+    assert "the mean of its examples" in run.failed[0].reason

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 from assay.expressions import All
 
 if TYPE_CHECKING:
-    from assay.across import Centres, Profile
     from assay.leaderboard import Leaderboard
     from assay.power import Power
     from assay.recorded import Recorded
@@ -105,28 +104,6 @@ def leaderboard(board: Leaderboard) -> str:
         WIDTH,
     )
     return "\n".join([*lines, *board.notes])
-
-
-def centres(found: Centres) -> str:
-    """Return interquartile means as a table."""
-    where = ", ".join(name.partition("/")[2] or name for name in found.datasets)
-    unit = " (0 the worst, 1 the best value on each data set)" if found.scaled else ""
-    rows = [[row.entrant, number(row.mean), f"[{number(row.low)}, {number(row.high)}]"] for row in found.rows]
-    lines = textwrap.wrap(f"Interquartile mean of {found.metric} over seeds and {where}{unit}", WIDTH)
-    lines += [table(["entrant", "IQM", "95 % bootstrap interval"], rows, right=(1,))] if rows else []
-    if found.left_out:
-        lines += textwrap.wrap(f"left out, as not measured on every data set: {', '.join(found.left_out)}", WIDTH)
-    return "\n".join(lines)
-
-
-def profile(found: Profile) -> str:
-    """Return performance profiles as a table: a column a factor."""
-    if found.reason:
-        return f"no performance profile: {found.reason}"
-    rows = [[name, *(f"{100 * share:.0f}" for share in shares)] for name, shares in found.shares.items()]
-    head = f"Share (%) of {len(found.datasets)} data sets with {found.metric} within this factor of the best"
-    header = ["entrant", *(f"{tau:g}" for tau in found.taus)]
-    return "\n".join([head, table(header, rows, right=range(1, len(header)))])
 
 
 def verdict(found: Verdict, *, colour: bool = False) -> str:

@@ -22,6 +22,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--iqm", action="store_true", help="interquartile means over seeds and data sets")
     parser.add_argument("--profile", action="store_true", help="performance profiles over data sets")
+    parser.add_argument(
+        "--examples", action="store_true", help="the best entrant against each other, example by example"
+    )
     common.scaled(parser)
     common.stored(parser)
 
@@ -29,9 +32,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print leaderboards, and what was asked for over all of them."""
     from assay import across, api, leaderboard, render
+    from assay import boards as boards_text
     from assay.recording import plain
 
-    boards = api.compare(args.task, metric=args.metric, dataset=args.dataset, scale=args.scale, store=args.store)
+    asked = {"metric": args.metric, "dataset": args.dataset, "scale": args.scale, "store": args.store}
+    boards = api.compare(args.task, **asked)
+    differences = api.differences(args.task, **asked) if args.examples else {}
     if args.pareto:
         boards = [leaderboard.with_front(board, args.pareto) for board in boards]
     centres = across.centres(boards) if args.iqm else None
@@ -40,10 +46,12 @@ def run(args: argparse.Namespace) -> int:
         data: dict[str, Any] = {"boards": [asdict(board) for board in boards]}
         data |= {"iqm": asdict(centres)} if centres else {}
         data |= {"profile": asdict(profile)} if profile else {}
+        data |= {"examples": {d: [asdict(x) for x in found] for d, found in differences.items()}} if differences else {}
         print(json.dumps(plain(data), indent=1))
         return 0
     parts = [render.leaderboard(board) for board in boards]
-    parts += [render.centres(centres)] if centres else []
-    parts += [render.profile(profile)] if profile else []
+    parts += [boards_text.centres(centres)] if centres else []
+    parts += [boards_text.profile(profile)] if profile else []
+    parts += [boards_text.differences(dataset, found) for dataset, found in differences.items()]
     print("\n\n".join(parts))
     return 0
