@@ -212,6 +212,14 @@ def test_a_sequential_look_widens_the_interval():
     assert look.confidence == 0.9875
 
 
+def test_values_at_the_bound_of_their_metric_are_judged_with_a_warning():
+    claim = Claim("high", A > 0.9, says="nearly perfect")
+    found = only(claim, {A: sample(1.0, 0.98, 1.0, 0.99, 1.0, bounds=(0.0, 1.0))})
+    assert found.outcome == "holds"
+    assert "pile up at the metric's bound" in found.reason
+    assert not only(claim, {A: sample(0.95, 0.94, 0.96, 0.95, 0.94, bounds=(0.0, 1.0))}).reason
+
+
 # Error rates of whole verdicts, measured with fixed seeds (benchmarks/calibration.py has the long version).
 
 

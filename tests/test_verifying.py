@@ -8,7 +8,7 @@ import sys
 
 import assay
 import pytest
-from assay import api, catalog, cli
+from assay import api, catalog, cli, falsify
 from assay.catalog import Plugin
 from assay.verifying import stored
 
@@ -160,6 +160,15 @@ def test_recorded_verdicts_are_shown_and_listed(toy, capsys):
     assert row["stale"] is False
     assert cli.main(["show", "toyver"]) == 0
     assert "recorded at scale smoke" in capsys.readouterr().out
+
+
+def test_every_claim_of_a_paper_can_be_refuted_from_what_is_stored(toy):
+    verdicts()
+    found = falsify.self_test("toyver", scale="smoke")
+    broken = {(b.claim, b.how): b.outcome for b in found}
+    assert broken["good-wins", "good and plain exchanged"] == "fails"
+    assert broken["good-wins", "fair in place of good"] == "fails"
+    assert {b.claim for b in found} == {"good-wins", "fair-wins"}  # the others were never measured
 
 
 def test_scores_of_examples_are_kept_beside_the_store_when_asked(toy):

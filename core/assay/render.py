@@ -113,7 +113,8 @@ def verdict(found: Verdict, *, colour: bool = False) -> str:
     if not math.isnan(test.effect):
         rows += [("found", _found(found)), ("how sure", _how_sure(found))]
     if found.reason:
-        rows.append(("because", found.reason))
+        decided = found.outcome in ("holds", "fails") and not found.broken
+        rows.append(("note" if decided else "because", found.reason))
     rows += [("failed", failure) for failure in found.failures[:3]]
     if len(found.failures) > 3:
         rows.append(("", f"and {len(found.failures) - 3} more cells"))

@@ -27,6 +27,8 @@ class Trial:
     plugin: Plugin
     catalog: Catalog
     planner: Planner
+    scale: str
+    backend: str
     measurements: dict[Score, Measurement] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
@@ -68,7 +70,7 @@ def prepare(paper: str, scale: str, backend: str) -> Trial:
     catalog = Catalog()
     plugin = catalog.plugin(paper)
     catalog.load(tasks=plugin.having("task"))
-    trial = Trial(catalog.paper(paper), plugin, catalog, Planner(catalog))
+    trial = Trial(catalog.paper(paper), plugin, catalog, Planner(catalog), scale, backend)
     catalog.backend(backend)
     for claim in trial.paper.claims:
         try:
@@ -180,6 +182,13 @@ def _looks(first: int, last: int | None) -> list[int]:
     return [*looks, last]
 
 
+def sample_of(place: Measurement, planner: Planner, seeds: Iterable[int], store: Store) -> Sample:
+    """Return what a store has of a measurement at some seeds."""
+    seeds = list(seeds)
+    records = store.get(job.digest for job in planner.at_seeds(place.cell, seeds))
+    return _sample(place, planner, seeds, records)
+
+
 def _sample(place: Measurement, planner: Planner, seeds: Iterable[int], records: Mapping[str, Record]) -> Sample:
     values, failures, cells = {}, {}, {}
     for job in planner.at_seeds(place.cell, seeds):
@@ -194,4 +203,4 @@ def _sample(place: Measurement, planner: Planner, seeds: Iterable[int], records:
             failures[job.cell.seed] = f"has no metric {place.key}"
         else:
             values[job.cell.seed] = value
-    return Sample(values, failures, place.exact, cells)
+    return Sample(values, failures, place.exact, cells, place.bounds)
