@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from assay import AssayError, Claim, score, slope, trend, within, worst
+from assay.stats import spend
 from assay.verdicts import Sample, judge, untested
 
 acc = score("accuracy", task="sets/point-clouds")
@@ -245,3 +246,15 @@ def test_a_true_claim_is_found_though_seeds_vary_more_than_entrants():
     claims = [Claim("c", A - B > 0.0, says="")]
     held = sum(v.outcome == "holds" for (v,) in simulate(claims, 3.0, 300, 1, shared=10.0))
     assert held / 300 > 0.8
+
+
+def test_three_looks_at_growing_numbers_of_seeds_keep_the_error_of_one():
+    claim, looks, wrong = Claim("c", A - B > 0.0, says=""), (5, 10, 20), 0
+    rng = np.random.default_rng(11)
+    for _ in range(400):
+        a, b = rng.normal(size=(2, 20))
+        wrong += any(
+            only(claim, {A: sample(*a[:n]), B: sample(*b[:n])}, alpha=level).outcome != "inconclusive"
+            for n, level in zip(looks, spend(0.05, looks), strict=True)
+        )
+    assert wrong / 400 < 0.06

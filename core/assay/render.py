@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from assay.verdicts import Verdict, Verification
 
 WIDTH = 80
+ALPHA = 0.05
 COLOURS = {"holds": "32", "fails": "31", "inconclusive": "33", "untested": "90"}
 
 
@@ -68,6 +69,11 @@ def amount(value: float | None, unit: str = "") -> str:
     return f"{value:.3g}{' ' if unit else ''}{unit}"
 
 
+def seconds(value: float | None) -> str:
+    """Return seconds to two digits: `12`, `0.41`, `0.0058`."""
+    return "-" if value is None else f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
 def leaderboard(board: Leaderboard) -> str:
     """Return a leaderboard as a table, with its notes and the failures of its entrants."""
     arrow = "higher is better" if board.direction == "up" else "lower is better"
@@ -87,8 +93,8 @@ def leaderboard(board: Leaderboard) -> str:
                 row.entrant,
                 number(row.mean),
                 interval,
-                number(costs("fit_seconds"), 2),
-                number(costs("predict_seconds"), 2),
+                seconds(costs("fit_seconds")),
+                seconds(costs("predict_seconds")),
                 amount(costs("peak_memory"), "B"),
                 amount(costs("parameters")),
                 amount(costs("flops")),
@@ -106,12 +112,15 @@ def leaderboard(board: Leaderboard) -> str:
     return "\n".join([*lines, *board.notes])
 
 
-def verdict(found: Verdict, *, colour: bool = False) -> str:
-    """Return a verdict in plain words: what was tested, what was found, how sure, beside the published figure."""
+def verdict(found: Verdict, scale: str, *, colour: bool = False) -> str:
+    """Return a verdict in plain words: what was tested, what was found, how sure, beside the published figure.
+
+    `scale` is the one at which the paper was verified; scores of the claim that pin another say so themselves.
+    """
     claim, test = found.claim, found.test
     rows = [("tested", str(claim.check))]
     if not math.isnan(test.effect):
-        rows += [("found", _found(found)), ("how sure", _how_sure(found))]
+        rows += [("found", _found(found)), ("how sure", _how_sure(found, scale))]
     if found.reason:
         decided = found.outcome in ("holds", "fails") and not found.broken
         rows.append(("note" if decided else "because", found.reason))
@@ -130,7 +139,7 @@ def verification(found: Verification, *, colour: bool = False) -> str:
     counts = [f"{n} {o}" for o in COLOURS if (n := sum(v.outcome == o for v in found.verdicts))]
     where = f"scale {found.scale}, backend {found.backend}, {found.seconds:.1f} s of cells"
     head = f"{paper.title} ({paper.year}{f', arXiv:{paper.arxiv}' if paper.arxiv else ''})"
-    parts = [textwrap.fill(head, WIDTH), *(verdict(v, colour=colour) for v in found.verdicts)]
+    parts = [textwrap.fill(head, WIDTH), *(verdict(v, found.scale, colour=colour) for v in found.verdicts)]
     if paper.notes:
         parts.append(textwrap.fill(f"Notes: {' '.join(paper.notes.split())}", WIDTH))
     return "\n\n".join([*parts, textwrap.fill(f"{', '.join(counts)}. {where}.", WIDTH)])
@@ -189,7 +198,7 @@ def _found(found: Verdict) -> str:
     test = found.test
     text = number(test.effect)
     if not math.isnan(test.low) and test.low != test.high:
-        sequential = found.confidence < 0.9499
+        sequential = found.confidence > 1 - ALPHA + 1e-9
         name = "interval, 95 % over all looks" if sequential else "95 % interval"
         text += f", {name} [{number(test.low)}, {number(test.high)}]"
     if isinstance(found.claim.check, All):
@@ -200,17 +209,17 @@ def _found(found: Verdict) -> str:
     return text
 
 
-def _how_sure(found: Verdict) -> str:
+def _how_sure(found: Verdict, scale: str) -> str:
     test = found.test
-    seeds = f"{len(found.per_seed)} seed{'s' if len(found.per_seed) != 1 else ''}"
+    seeds = f"{len(found.per_seed)} seed{'s' if len(found.per_seed) != 1 else ''} at scale {scale}"
     if test.certain:
         return f"{test.method}, {seeds}: no chance involved"
-    text = f"{test.method}, {seeds}, adjusted p = {number(found.p)} (alone it must reach {number(found.level)})"
+    text = f"{test.method}, {seeds}, adjusted p = {number(found.p)} (Holm level {number(found.level)})"
     if not math.isnan(test.permutation):
         text += f"; sign-flip check p = {number(test.permutation)}"
-    if found.confidence < 0.9499:
+    if found.confidence > 1 - ALPHA + 1e-9:
         text += f"; looked at {', '.join(map(str, found.looks))} seeds"
-    return text
+    return f"{text}; {seconds(found.seconds)} s"
 
 
 def _said(says: str) -> list[str]:
