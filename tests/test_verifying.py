@@ -206,3 +206,19 @@ def test_examples_whose_mean_is_not_the_metric_fail_the_cell(toy):
     (toy / "toyver.py").write_text(text.replace('return outcome["scores"]', 'return outcome["scores"] + 1'))
     run = assay.run("toyver/arena", scale="smoke", seeds=1, entrants=["good"], keep_examples=True)
     assert "the mean of its examples" in run.failed[0].reason
+
+
+def test_compare_prints_and_exports_all_that_it_knows(toy, capsys):
+    assay.run("toyver/arena", scale="smoke", seeds=4, entrants=["good", "fair", "plain"])
+    asked = ["compare", "toyver/arena", "--scale", "smoke", "--pareto", "--iqm"]
+    assert cli.main(asked) == 0
+    text = capsys.readouterr().out
+    assert "front" in text
+    assert "Interquartile mean" in text
+    assert cli.main([*asked, "--profile", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    (board,) = data["boards"]
+    assert board["rows"][0]["entrant"] == "good"
+    assert board["rows"][0]["groups"] == "a"
+    assert data["iqm"]["rows"][0]["entrant"] == "good"
+    assert "positive" in data["profile"]["reason"]

@@ -229,7 +229,7 @@ WORDS = frozenset({"says", "published", "notes", "title"})
 """Arguments that tell a reader something and change no verdict."""
 
 
-def meaning(statements: Iterable[ast.stmt]) -> str:
+def meaning(statements: Iterable[ast.AST]) -> str:
     """Return the digest of statements, free of comments, formatting, docstrings and of the arguments in WORDS."""
     return _hash(*(_dump(statement, WORDS) for statement in statements))[:16]
 

@@ -5,6 +5,7 @@ Found when a paper is verified; compared later from the source files alone, impo
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib.util
 import sys
@@ -22,7 +23,10 @@ HOOKS = ("assay_papers", "assay_models", "assay_metrics")
 
 
 def closure(jobs: Iterable[Job], plugin: str, digester: Digester) -> dict[str, str]:
-    """Return by `module:symbol` the digest of every statement that jobs reach, and that the plugin's module registers.
+    """Return the digests of all source that jobs rest on.
+
+    By `module:symbol` every statement that is reached or that the plugin's module registers, by `module#id` the call that
+    makes a model or metric of that id, where it stands in the module of its function.
 
     Args:
         jobs: What was run.
@@ -39,6 +43,11 @@ def closure(jobs: Iterable[Job], plugin: str, digester: Digester) -> dict[str, s
             found |= digester.statements(job.task.run.__module__, symbol)  # its budgets and contract
     for root in roots.values():
         found |= digester.sources(root)
+    for job in jobs:
+        for name, function in ((job.model.id, job.model.build), *((m.id, m.compute) for m in job.metrics)):
+            place = f"{function.__module__}#{name}"
+            if digest := _now(place):
+                found[place] = digest  # a baseline's parameters, a metric's bounds
     for hook in HOOKS:
         if hasattr(sys.modules[plugin], hook):
             found |= digester.statements(plugin, hook)
@@ -46,14 +55,26 @@ def closure(jobs: Iterable[Job], plugin: str, digester: Digester) -> dict[str, s
 
 
 def changed(recorded: Mapping[str, str]) -> list[str]:
-    """Return those of the recorded statements (`module:symbol`) that are gone or no longer mean the same."""
+    """Return those of the recorded places that are gone or no longer mean the same."""
     return [place for place, digest in recorded.items() if _now(place) != digest]
 
 
 def _now(place: str) -> str | None:
+    name, mark, made = place.partition("#")
+    if mark:
+        module = _module(name)
+        calls = _calls(module, made) if module else []
+        return meaning(calls) if calls else None
     name, _, symbol = place.partition(":")
     module = _module(name)
     return meaning(module.reached(None if symbol == "*" else symbol)) if module else None
+
+
+def _calls(module: Module, made: str) -> list[ast.Call]:
+    """Return the calls whose first argument is the text `made`: `Model("flat-mlp", ...)`."""
+    nodes = (node for statement in module.reached(None) for node in ast.walk(statement))
+    calls = (node for node in nodes if isinstance(node, ast.Call) and node.args)
+    return [call for call in calls if isinstance(call.args[0], ast.Constant) and call.args[0].value == made]
 
 
 @functools.lru_cache(maxsize=1024)
