@@ -27,7 +27,8 @@ def run(entrant, data, ctx):
     gain, spread = entrant.build()
     if gain == "crash":
         raise RuntimeError("boom")
-    scores = data + gain + spread * np.random.normal(size=len(data))
+    with ctx.timer("fit"):
+        scores = data + gain + spread * np.random.normal(size=len(data))
     return {"module": None, "scores": scores}
 
 
