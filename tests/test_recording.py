@@ -10,7 +10,7 @@ import sys
 import pytest
 from assay import AssayError, Claim, Paper, recorded, recording, score, sources
 from assay.catalog import Plugin
-from assay.digest import Digester
+from assay.reach import Reach
 from assay.spec import Cell, Record
 from assay.verdicts import Sample, Verification, judge
 
@@ -57,9 +57,10 @@ def plugin(tmp_path, monkeypatch):
 
 @pytest.fixture
 def verification(plugin):
-    module = importlib.import_module("toyverdict")
-    digester = Digester(["toyverdict", "toyverdict_inside"])
-    found = {**digester.sources(module.build), **digester.statements("toyverdict", "assay_papers")}
+    importlib.import_module("toyverdict")
+    reach = Reach(["toyverdict", "toyverdict_inside"])
+    places = reach.reached("toyverdict", "build") | reach.reached("toyverdict", "assay_papers")
+    found = {place: sources._now(place) for place in (f"{module}:{symbol}" for module, symbol in places)}
     samples = {A: Sample({i: 0.9 + 0.01 * i for i in range(5)}), B: Sample({i: 0.5 + 0.02 * i for i in range(5)})}
     records = tuple(
         Record(Cell("toy/arena", "toy/data", "a", (), i, "smoke"), str(i), seconds=1.0, environment={"torch": v})

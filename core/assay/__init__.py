@@ -6,6 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+API = 1
+"""Version of what plugins program against: raised when a plugin written for the last one would no longer work."""
 
 if TYPE_CHECKING:
     from assay.api import compare, records, run, verify
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from assay.context import Context
     from assay.errors import AssayError
     from assay.hooks import hookimpl
-    from assay.spec import Backend, Dataset, Entrant, Metric, Model, Paper, Schema, Suite, Task
+    from assay.spec import Backend, Dataset, Entrant, Metric, Model, Paper, Probe, Schema, Suite, Task
 
 _HOMES = {
     "assay.api": ("compare", "records", "run", "verify"),
@@ -21,7 +23,7 @@ _HOMES = {
     "assay.context": ("Context",),
     "assay.errors": ("AssayError",),
     "assay.hooks": ("hookimpl",),
-    "assay.spec": ("Backend", "Dataset", "Entrant", "Metric", "Model", "Paper", "Schema", "Suite", "Task"),
+    "assay.spec": ("Backend", "Dataset", "Entrant", "Metric", "Model", "Paper", "Probe", "Schema", "Suite", "Task"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -35,6 +37,7 @@ __all__ = [
     "Metric",
     "Model",
     "Paper",
+    "Probe",
     "Schema",
     "Suite",
     "Task",

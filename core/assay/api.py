@@ -70,7 +70,7 @@ def run(
     selection = Selection(
         names,
         (*entrants, *mine) if entrants else (),
-        tuple(datasets) or given,
+        (*datasets, *given),
         seeds_of(seeds),
         scale,
         (backend,) if isinstance(backend, str) else tuple(backend),

@@ -36,6 +36,8 @@ class Job(NamedTuple):
     model: Model
     metrics: tuple[Metric, ...]
     backend: Backend
+    distributions: tuple[tuple[str, str], ...] = ()
+    """Name and version of those that the task, the data set and the model come from."""
     examples: str = ""
 
 
@@ -63,13 +65,15 @@ class Runner:
         hook = self.manager.hook
         if not self.manager.is_registered(self):
             self.manager.register(self, name="assay-runner")
-        hook.assay_cell_started(cell=job.cell)
+        notify(hook.assay_cell_started, cell=job.cell)
         start = time.perf_counter()
         ctx = Context(job.cell, job.task.budgets[job.cell.scale], job.backend)
         self.job = job
         try:
             record: Record = hook.assay_run_cell(cell=job.cell, ctx=ctx)
-        except Exception as error:
+            if not isinstance(record, Record):
+                record = failure(job, f"error: a plugin's assay_run_cell returned {record!r:.40} and no record")
+        except (Exception, SystemExit) as error:
             record = failure(job, f"error: {type(error).__name__}: {error}", short_traceback(error))
         finally:
             ctx.close()
@@ -77,10 +81,10 @@ class Runner:
             record,
             seconds=time.perf_counter() - start,
             protocol=job.protocol,
-            environment=environment(job.model.build.__module__, job.task.run.__module__),
+            environment=environment(job.distributions, "torch" in sys.modules),
             finished=time.time(),
         )
-        hook.assay_cell_finished(cell=job.cell, record=record)
+        notify(hook.assay_cell_finished, cell=job.cell, record=record)
         return record
 
     def data(self, job: Job, ctx: Context) -> Any:
@@ -100,7 +104,7 @@ def measure(job: Job, data: Any, ctx: Context) -> Record:
     reset = job.backend.reset_memory or reset_resident_peak
     reset()
     before = resident("VmRSS") or 0
-    with isolated_generators(ctx.model_seed):
+    with isolated_generators(ctx.model_seed, ctx.device):
         outcome = dict(job.task.run(entrant, data, ctx))
         peak = job.backend.peak_memory() if job.backend.peak_memory else resident("VmHWM")
         if peak is not None:
@@ -207,11 +211,18 @@ def resident(field: str) -> int | None:
 
 
 @functools.cache
-def environment(*modules: str) -> Mapping[str, str]:
-    """Return versions and machine: Python, assay, numpy, torch if loaded, and the distributions of the modules given."""
-    packages = importlib.metadata.packages_distributions() if any(m.startswith("assay_") for m in modules) else {}
-    names = {d for m in modules for d in packages.get(m.partition(".")[0], ())} | {"assay", "numpy"}
-    if "torch" in sys.modules:
-        names.add("torch")
-    versions = {name: importlib.metadata.version(name) for name in sorted(names)}
-    return {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system(), **versions}
+def environment(distributions: tuple[tuple[str, str], ...], torch: bool) -> Mapping[str, str]:
+    """Return versions and machine: Python, assay, numpy, torch where it was loaded, and the distributions given."""
+    names = ("assay", "numpy", "torch") if torch else ("assay", "numpy")
+    libraries = {name: importlib.metadata.version(name) for name in names}
+    system = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+    return {**system, **libraries, **dict(distributions)}
+
+
+def notify(hook: Any, **told: Any) -> None:
+    """Tell the plugins of a hook; one that fails to listen costs a line of warning, not the run."""
+    try:
+        hook(**told)
+    except Exception as error:
+        where = [frame.filename for frame in traceback.extract_tb(error.__traceback__)][-1]
+        print(f"assay: {hook.name} failed in {where}: {type(error).__name__}: {error}", file=sys.stderr)

@@ -98,23 +98,35 @@ class Context:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
 
+_LENT = np.random.MT19937(0)
+"""Stands in for NumPy's global generator while a cell runs: changing it over costs less than copying its state."""
+
+
 @contextlib.contextmanager
-def isolated_generators(seed: int) -> Iterator[None]:
+def isolated_generators(seed: int, device: str = "cpu") -> Iterator[None]:
     """Seed the global generators of random, NumPy and torch for a block, fix torch's threads; put all back after it."""
     torch = sys.modules.get("torch")
-    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - restored below
+    python_state, numpy_bits = random.getstate(), np.random.get_bit_generator()  # type: ignore[attr-defined]
     random.seed(seed)
+    np.random.set_bit_generator(_LENT)  # type: ignore[attr-defined]
     np.random.seed(seed % 2**32)  # noqa: NPY002
     try:
-        if torch is None:
+        with _torch_as_found(torch, seed, device) if torch else contextlib.nullcontext():
             yield
-            return
-        threads = torch.get_num_threads()
-        torch.set_num_threads(THREADS)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            yield
-        torch.set_num_threads(threads)
     finally:
         random.setstate(python_state)
-        np.random.set_state(numpy_state)  # noqa: NPY002
+        np.random.set_bit_generator(numpy_bits)  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _torch_as_found(torch: Any, seed: int, device: str) -> Iterator[None]:
+    on_cpu = device == "cpu"  # then other devices' generators are left alone: asking for them costs more than a cell
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    torch.set_num_threads(THREADS)
+    try:
+        with torch.random.fork_rng(devices=[] if on_cpu else None):
+            (torch.default_generator if on_cpu else torch).manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import platform
-import re
 import sys
 from typing import NamedTuple
+
+from packaging.requirements import Requirement
 
 from assay.catalog import Catalog, Plugin
 from assay.errors import AssayError
@@ -54,24 +54,29 @@ def examine(store: str | None = None) -> list[Finding]:
 
 
 def missing(plugin: Plugin) -> str:
-    """Return how to install what a plugin requires and is not there, empty when all is there."""
-    requires = importlib.metadata.requires(plugin.name) or []
-    names = [m[0] for r in requires if "extra ==" not in r and (m := re.match(r"[A-Za-z0-9._-]+", r))]
-    absent = [name for name in names if not _installed(name)]
+    """Return how to install what a plugin requires and is not there or too old, empty when all is there."""
+    absent = []
+    for text in importlib.metadata.requires(plugin.name) or []:
+        wanted = Requirement(text)
+        if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+            found = _installed(wanted.name)
+            if found is None or not wanted.specifier.contains(found, prereleases=True):
+                absent.append(f"'{wanted.name}{wanted.specifier}'" if wanted.specifier else wanted.name)
     return f"pip install {' '.join(absent)}" if absent else ""
 
 
-def _installed(name: str) -> bool:
+def _installed(name: str) -> str | None:
+    """Return the version of a distribution, None where it is not installed."""
     try:
-        importlib.metadata.version(name)
+        return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+        return None
 
 
 def _library(name: str) -> Finding:
-    if _installed(name):
-        return Finding(name, importlib.metadata.version(name), True)
+    version = _installed(name)
+    if version is not None:
+        return Finding(name, version, True)
     return Finding(
         name, "not installed: needed to run most papers, not to list, compare or export", True, PLATFORM_HINT
     )

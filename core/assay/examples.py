@@ -7,15 +7,12 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import AssayError
-
-if TYPE_CHECKING:
-    from assay.cell import Job
 
 TEST_SET = "test set"
 """Name under which a file keeps the fingerprint of the data that the entrant was tested on."""
@@ -30,9 +27,9 @@ def folder(store: str) -> Path:
     return Path(f"{store}.examples")
 
 
-def lacking(jobs: Iterable[Job]) -> set[str]:
-    """Return the digests of the jobs whose examples are asked for and are not there."""
-    return {job.digest for job in jobs if job.examples and not _path(Path(job.examples), job.digest).exists()}
+def lacking(places: Iterable[tuple[str, str]]) -> set[str]:
+    """Return the digests, of pairs (digest, folder), whose scores are asked for (a folder is named) and not there."""
+    return {digest for digest, place in places if place and not _path(Path(place), digest).exists()}
 
 
 def write(place: Path, digest: str, scores: Mapping[str, NDArray[Any]], data: Any) -> None:

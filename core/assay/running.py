@@ -41,7 +41,7 @@ def execute(
 ) -> Run:
     """Run the jobs whose cells are not finished in the store, and store each record as soon as it is there."""
     unique = {job.digest: job for job in jobs}
-    done = set() if force else store.finished(unique) - examples.lacking(jobs)
+    done = set() if force else store.finished(unique) - examples.lacking((job.digest, job.examples) for job in jobs)
     todo = [job for digest, job in unique.items() if digest not in done]
     for task in {job.task.id: job.task for job in todo}.values():
         store.describe(task.id, [catalog.metric(task, name) for name in task.metrics])

@@ -5,6 +5,7 @@ A record is written whole, in one transaction, as soon as its cell ends; a cell 
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -109,7 +110,7 @@ class Store:
             if not sa.inspect(self._connection).has_table(_schema.name):
                 _meta.create_all(self._connection)
                 self._connection.execute(_schema.insert().values(version=VERSION))
-            version = self._connection.execute(sa.select(_schema.c.version)).scalar_one()
+            version: int = self._connection.execute(sa.select(_schema.c.version)).scalar_one()
         if version > VERSION:
             raise AssayError(
                 f"the store {self.address} has schema {version}, this assay knows up to {VERSION}: upgrade assay, "
@@ -220,6 +221,7 @@ def _insert(dialect: str, table: sa.Table) -> Any:
     return sqlite.insert(table)
 
 
+@functools.cache
 def _upsert(dialect: str) -> Any:
     insert = _insert(dialect, _records)
     replaced = {c.name: insert.excluded[c.name] for c in _records.c if not c.primary_key}

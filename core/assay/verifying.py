@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from assay.catalog import Catalog, Plugin, requirements
+from assay.catalog import Catalog, Plugin
 from assay.cell import Job
 from assay.claims import Claim
 from assay.errors import AssayError, unknown
 from assay.expressions import Score
-from assay.plan import Measurement, Planner, digester, seeds_of
+from assay.plan import Measurement, Planner, seeds_of
+from assay.reach import Reach
 from assay.running import Progress, execute
 from assay.sources import closure
 from assay.spec import SCALES, Paper, Record
@@ -132,7 +135,8 @@ def verify(
             if all(v.outcome != "inconclusive" for v in decided.values()):
                 break
     ordered = tuple(decided[c.id] for c in claims)
-    sources = closure(jobs, trial.plugin.module, digester(trial.catalog))
+    reach = Reach(p.module.partition(".")[0] for p in trial.catalog.plugins)
+    sources = closure(jobs, trial.plugin.module, reach)
     return Verification(trial.paper, ordered, scale, backend, tuple(records[d] for d in sorted(records)), sources)
 
 
@@ -164,12 +168,18 @@ def _absent(score: Score, catalog: Catalog, plugin: Plugin) -> str:
     if (score.task, score.entrant) in catalog.models:
         return ""
     near = [
-        name for name in requirements(plugin.name) if f"{score.entrant}-".startswith(name.removeprefix("assay-") + "-")
+        name for name in _requirements(plugin.name) if f"{score.entrant}-".startswith(name.removeprefix("assay-") + "-")
     ]
     name = max(near, key=len, default=f"assay-{score.entrant}")
     if name in {p.name for p in catalog.plugins}:
         return ""  # it is there, and has no such entrant: the planner says which it has
     return f"entrant {score.entrant} is not installed: pip install {name}"
+
+
+def _requirements(distribution: str) -> list[str]:
+    """Return the names of the distributions that one requires, the optional ones too."""
+    found = (re.match(r"[A-Za-z0-9._-]+", text) for text in importlib.metadata.requires(distribution) or ())
+    return [match[0] for match in found if match]
 
 
 def _looks(first: int, last: int | None) -> list[int]:

@@ -65,7 +65,9 @@ def pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
 
 
 def values(text: str) -> list[Any]:
-    """Return the values of `--set width=32,64`: JSON where they are, text where not."""
+    """Return the values of `--set width=32,64` or `--set widths=[8,8],[16]`: JSON where they are, text where not."""
+    with contextlib.suppress(json.JSONDecodeError):
+        return list(json.loads(f"[{text}]"))
     found = []
     for part in text.split(","):
         try:
