@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from assay import examples
 from assay.catalog import Catalog
 from assay.cell import Job, notify
 from assay.executors import Executor, Work, crew
@@ -63,7 +64,7 @@ def execute(
     """
     begin = time.time()
     unique = {job.digest: job for job in jobs}
-    done = set() if force else store.finished(unique)
+    done = set() if force else store.finished(unique) - examples.lacking((job.digest, job.examples) for job in jobs)
     todo = {digest: job for digest, job in unique.items() if digest not in done}
     for task in {job.task.id: job.task for job in todo.values()}.values():
         store.describe(task.id, [catalog.metric(task, name) for name in task.metrics])
