@@ -62,7 +62,7 @@ def test_show_tells_entrants_claims_and_what_refutes_them(toy, command):
     status, out, _ = command("show", "mean")
     assert status == 0
     assert "half-mean  (toy/line, ablates mean)" in out
-    assert "refuted by: squared_error(mean) - squared_error(line) <= 0.5" in out
+    assert "refuted by squared_error(mean) - squared_error(line) <= 0.5" in out
 
 
 def test_without_torch_everything_can_be_looked_at(toy, process):

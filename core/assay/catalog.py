@@ -137,6 +137,7 @@ class Catalog:
             if plugin.name not in self._tried and (wanted is None or not own or own & wanted):
                 self._tried.add(plugin.name)
                 try:
+                    _check_api(plugin)
                     self._register(plugin, importlib.import_module(plugin.module))
                 except KeyboardInterrupt:
                     raise
@@ -264,6 +265,19 @@ class Catalog:
                 if not isinstance(item, expected):
                     raise AssayError(f"{caller.name}() must return a list of {expected.__name__}, got {item!r:.80}")
                 yield expected.__name__.lower(), _key(plugin, item), item
+
+
+def _check_api(plugin: Plugin) -> None:
+    """Raise when a plugin declares (keyword `api:1`) another version of the core's interface than this one."""
+    import assay
+
+    for version in plugin.having("api"):
+        if version != str(assay.API):
+            behind = "assay" if version.isdigit() and int(version) > assay.API else plugin.name
+            raise AssayError(
+                f"made for version {version} of assay's plugin interface, this assay {assay.__version__} offers "
+                f"{assay.API}: pip install --upgrade {behind}"
+            )
 
 
 def _key(plugin: Plugin, item: Any) -> Any:

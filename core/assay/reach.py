@@ -118,7 +118,7 @@ class Reach:
             elif isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     following += self._imported(_absolute(module, node), alias.name)
-        return "\n".join(map(_text, statements)), list(dict.fromkeys(following))
+        return "\n".join(map(text_of, statements)), list(dict.fromkeys(following))
 
     def _imported(self, target: str, name: str | None) -> Iterator[Place]:
         """Yield what `import target` (no name) or `from target import name` leads to where the target counts."""
@@ -208,11 +208,11 @@ def _is_docstring(statement: object) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def _text(node: object) -> str:
+def text_of(node: object) -> str:
     """Return the meaning of a syntax tree: the same for any formatting and any Python version that can parse it."""
     if isinstance(node, list):
-        return "[" + ",".join(_text(item) for item in node if not _is_docstring(item)) + "]"
+        return "[" + ",".join(text_of(item) for item in node if not _is_docstring(item)) + "]"
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []) and name != "ctx")
-    return type(node).__name__ + "(" + ",".join(f"{name}={_text(value)}" for name, value in fields) + ")"
+    return type(node).__name__ + "(" + ",".join(f"{name}={text_of(value)}" for name, value in fields) + ")"

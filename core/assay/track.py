@@ -63,14 +63,16 @@ def root() -> Path:
     raise AssayError("there is no asv.conf.json here or above: run this in a checkout that is tracked")
 
 
-def asv(*arguments: str, environment: Mapping[str, str] | None = None) -> int:
+def asv(*arguments: str, environment: Mapping[str, str] | None = None, quiet: bool = False) -> int:
     """Run asv in the checkout and return its exit status."""
     try:
         import asv as _  # noqa: F401
     except ImportError:
         raise AssayError("tracking needs asv: pip install 'assay[track]'") from None
     command = [sys.executable, "-m", "asv", *arguments]
-    return subprocess.run(command, cwd=root(), env={**os.environ, **(environment or {})}).returncode
+    shown = subprocess.DEVNULL if quiet else None
+    settings = {**os.environ, **(environment or {})}
+    return subprocess.run(command, cwd=root(), env=settings, stdin=subprocess.DEVNULL, stdout=shown).returncode
 
 
 def commits(revisions: str, *, history: bool = False) -> list[str]:
@@ -85,7 +87,7 @@ def commits(revisions: str, *, history: bool = False) -> list[str]:
 def run(revisions: str = "HEAD", *, papers: Sequence[str] = (), minutes: float = 60.0, rounds: int = 3) -> list[str]:
     """Run the benchmarks at commits that have no results yet, newest first, while the minutes last; return those run."""
     todo = [c for c in commits(revisions) if c not in series()[1]]
-    asv("machine", "--yes")
+    asv("machine", "--yes", quiet=True)
     environment = {"ASSAY_TRACK_PAPERS": ",".join(papers), "ASSAY_TRACK_ROUNDS": str(rounds)}
     deadline = time.monotonic() + 60 * minutes
     for count, commit in enumerate(todo):
