@@ -9,7 +9,7 @@ import assay
 import pytest
 from assay.catalog import Catalog, installed
 
-HEAVY = ("numpy", "scipy", "sqlalchemy", "torch", "pandas", "pluggy", "importlib.metadata")
+HEAVY = ("numpy", "scipy", "sqlalchemy", "torch", "pandas", "pluggy", "importlib.metadata", "dataclasses")
 WATCHED = """
 import sys
 from assay.cli import main

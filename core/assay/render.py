@@ -8,8 +8,6 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from assay.expressions import All
-
 if TYPE_CHECKING:
     from assay.leaderboard import Leaderboard
     from assay.power import Power
@@ -195,6 +193,8 @@ def power(rows: Sequence[Power], share: float) -> str:
 
 
 def _found(found: Verdict) -> str:
+    from assay.expressions import All  # not at the top: `assay list` draws tables and needs no claims
+
     test = found.test
     text = number(test.effect)
     if not math.isnan(test.low) and test.low != test.high:

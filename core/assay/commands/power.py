@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 
 from assay.commands import common
 from assay.errors import AssayError
@@ -23,6 +22,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the power of a paper's tests."""
+    from dataclasses import asdict
+
     from assay import render
     from assay.power import powers
     from assay.recording import plain
