@@ -54,7 +54,7 @@ def assay_tasks():
 
 @hookimpl
 def assay_models():
-    return [Model("idle", "idle/task", Nothing, params={"seconds": 0}, knobs={"seconds": (0, 1)})]
+    return [Model("idle", "idle/task", Nothing, params={"seconds": 0}, knobs={"seconds": (0, 0.01, 1)})]
 """
 BENCHOPT = {
     "objective.py": """

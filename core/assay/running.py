@@ -31,6 +31,7 @@ LOOK_SECONDS = 0.25
 class Run:
     """What a run left in the store: the digests of its cells in order, how many were resumed, and those that failed."""
 
+    tasks: tuple[str, ...]
     digests: tuple[str, ...]
     resumed: int
     failed: tuple[Record, ...]
@@ -85,7 +86,8 @@ def execute(
                     _await_others(feed, count)
         if feed.todo:
             raise KeyboardInterrupt
-    return Run(tuple(unique), len(unique) - count.ran, tuple(count.failed), store.address)
+    tasks = tuple(sorted({job.cell.task for job in jobs}))
+    return Run(tasks, tuple(unique), len(unique) - count.ran, tuple(count.failed), store.address)
 
 
 def _await_others(feed: Feed, count: Count) -> None:

@@ -50,6 +50,5 @@ def run(args: argparse.Namespace) -> int:
         print(f"{len(done)} cells: {ran} run, {done.resumed} resumed, {len(done.failed)} failed. Records: {done.store}")
         for record in done.failed[:5]:
             print(f"  {record.cell}: {record.reason}")
-        tasks = sorted({record.cell.task for record in done.records})
-        print("next: " + "; ".join(f"assay compare {task} --scale {args.scale}" for task in tasks))
+        print("next: " + "; ".join(f"assay compare {task} --scale {args.scale}" for task in done.tasks))
     return 1 if done.failed else 0
