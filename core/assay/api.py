@@ -159,6 +159,7 @@ def flat(record: Record) -> dict[str, Any]:
         **{f"cost.{name}": value for name, value in record.costs.items()},
         "seconds": record.seconds,
         "reason": record.reason,
+        "detail": record.detail,
         "digest": record.digest,
     }
 

@@ -57,7 +57,7 @@ class Runner:
         self.manager = manager
         self.job: Job | None = None
         self._data: tuple[tuple[Any, ...], Any] | None = None
-        self._threads = PinnedThreads()
+        self.threads = PinnedThreads()
 
     def __enter__(self) -> Runner:
         self.manager.register(self, name="assay-runner")
@@ -80,7 +80,7 @@ class Runner:
         self.job = job
         output = Tee(sys.stderr)
         try:
-            with self._threads, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            with self.threads, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
                 record: Record = self.manager.hook.assay_run_cell(cell=job.cell, ctx=ctx)
             if not isinstance(record, Record):
                 record = failure(job, f"error: a plugin's assay_run_cell returned {record!r:.40} and no record")
