@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from assay import digest
 from assay.catalog import Catalog
 from assay.checks.subject import Subject, plugin_of
 
@@ -34,7 +33,5 @@ def subject(folder: Path, which: str, monkeypatch: pytest.MonkeyPatch) -> Subjec
     for name in ("paper", "suite"):
         monkeypatch.syspath_prepend(folder / name)
     importlib.invalidate_caches()
-    digest._source_file.cache_clear()
-    digest._is_users.cache_clear()
     plugins = {name: plugin_of(folder / name) for name in ("paper", "suite")}
     return Subject(plugins[which], folder / which, Catalog(plugins.values()))
