@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import fault_plugin
+
 settings.register_profile("assay", deadline=None)
 settings.load_profile("assay")
 
@@ -142,3 +146,19 @@ def command(capsys: pytest.CaptureFixture[str]):
         return status, out, err
 
     return call
+
+
+@pytest.fixture(scope="session")
+def fault_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the plugin of bad entrants is installed."""
+    folder = tmp_path_factory.mktemp("faults")
+    fault_plugin.install(folder)
+    return folder
+
+
+@pytest.fixture
+def faults(fault_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The plugin of bad entrants on the path of this process and of those that it starts."""
+    monkeypatch.syspath_prepend(str(fault_folder))
+    monkeypatch.setenv("PYTHONPATH", str(fault_folder))
+    return fault_folder

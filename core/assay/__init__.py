@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from assay.claims import Claim, score, slope, trend, within, worst
     from assay.context import Context
     from assay.errors import AssayError
+    from assay.executors import Executor
     from assay.hooks import hookimpl
     from assay.spec import Backend, Dataset, Entrant, Metric, Model, Paper, Probe, Schema, Suite, Task
 
@@ -22,6 +23,7 @@ _HOMES = {
     "assay.claims": ("Claim", "score", "slope", "trend", "within", "worst"),
     "assay.context": ("Context",),
     "assay.errors": ("AssayError",),
+    "assay.executors": ("Executor",),
     "assay.hooks": ("hookimpl",),
     "assay.spec": ("Backend", "Dataset", "Entrant", "Metric", "Model", "Paper", "Probe", "Schema", "Suite", "Task"),
 }
@@ -34,6 +36,7 @@ __all__ = [
     "Context",
     "Dataset",
     "Entrant",
+    "Executor",
     "Metric",
     "Model",
     "Paper",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from assay.catalog import Catalog
 from assay.entering import enter_data, enter_models
 from assay.errors import AssayError, unknown
+from assay.executors import Executor
 from assay.leaderboard import Leaderboard, latest, leaderboards
 from assay.plan import Planner, Selection, seeds_of
 from assay.running import Progress, Run, execute
@@ -35,6 +36,7 @@ def run(
     params: Mapping[str, Any] | None = None,
     store: str | None = None,
     force: bool = False,
+    executor: str | Executor = "",
     progress: Progress | None = None,
 ) -> Run:
     """Run every cell of a selection that is not in the store yet.
@@ -51,11 +53,15 @@ def run(
         params: A value, or a list of values to try, by parameter.
         store: Path or SQLAlchemy URL of the records; `.assay/records.db` when None.
         force: Run cells again that are in the store.
-        progress: Called as cells end.
+        executor: `inline`, `pool`, `dask` or an `assay.Executor` with its limits.
+        progress: Called with an `assay.progress.Event` as cells start and end.
 
     Raises:
         AssayError: The selection does not make sense, or the store cannot be used. Nothing has run then.
+        RunError: The store or the executor broke while cells ran. What was stored is safe.
+        KeyboardInterrupt: Ctrl-C. What had ended is stored, and the same call goes on from there.
     """
+    chosen = executor if isinstance(executor, Executor) else Executor(executor)
     names = (what,) if isinstance(what, str) else tuple(what)
     catalog = _catalog_for(names)
     planner = Planner(catalog)
@@ -73,7 +79,7 @@ def run(
     )
     jobs = planner.jobs(selection)
     with Store(store) as opened:
-        return execute(jobs, catalog, opened, force=force, progress=progress)
+        return execute(jobs, catalog, opened, executor=chosen, force=force, progress=progress)
 
 
 def compare(

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import functools
 import importlib.metadata
 import math
-import os
 import platform
 import sys
 import time
 import traceback
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from assay.context import Context, isolated_generators
+from assay.capture import Tee
+from assay.context import Context, PinnedThreads, isolated_generators
+from assay.failures import DataError, joined, short_traceback, shortened
 from assay.hooks import hookimpl
 from assay.spec import COSTS, Backend, Cell, Dataset, Entrant, Metric, Model, Record, Task, metric_key
+
+Distributions = tuple[tuple[str, str], ...]
+"""Names and versions."""
 
 
 class Job(NamedTuple):
@@ -33,8 +38,8 @@ class Job(NamedTuple):
     model: Model
     metrics: tuple[Metric, ...]
     backend: Backend
-    distributions: tuple[tuple[str, str], ...] = ()
-    """Name and version of those that the task, the data set and the model come from."""
+    distributions: Distributions = ()
+    """Those that the task, the data set and the model come from."""
 
 
 class InvalidMetric(Exception):
@@ -42,12 +47,20 @@ class InvalidMetric(Exception):
 
 
 class Runner:
-    """Runs jobs one after another in this process. `hook` is pluggy's relay, through which plugins take part."""
+    """Runs jobs one after another in this process. A context manager: the plugins of `manager` take part while it is open."""
 
     def __init__(self, manager: Any) -> None:
         self.manager = manager
         self.job: Job | None = None
         self._data: tuple[tuple[Any, ...], Any] | None = None
+        self._threads = PinnedThreads()
+
+    def __enter__(self) -> Runner:
+        self.manager.register(self, name="assay-runner")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.manager.unregister(self)
 
     @hookimpl
     def assay_run_cell(self, cell: Cell, ctx: Context) -> Record:
@@ -58,37 +71,35 @@ class Runner:
 
     def run(self, job: Job) -> Record:
         """Run a job and return its record; whatever the entrant raises becomes the reason of a failed record."""
-        hook = self.manager.hook
-        if not self.manager.is_registered(self):
-            self.manager.register(self, name="assay-runner")
-        notify(hook.assay_cell_started, cell=job.cell)
         start = time.perf_counter()
         ctx = Context(job.cell, job.task.budgets[job.cell.scale], job.backend)
         self.job = job
+        output = Tee(sys.stderr)
         try:
-            record: Record = hook.assay_run_cell(cell=job.cell, ctx=ctx)
+            with self._threads, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+                record: Record = self.manager.hook.assay_run_cell(cell=job.cell, ctx=ctx)
             if not isinstance(record, Record):
                 record = failure(job, f"error: a plugin's assay_run_cell returned {record!r:.40} and no record")
-        except (Exception, SystemExit) as error:
-            record = failure(job, f"error: {type(error).__name__}: {error}", short_traceback(error))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: an entrant that calls sys.exit has failed
+            name = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
+            record = failure(job, f"error: {name}{error}", short_traceback(error))
         finally:
             ctx.close()
-        record = dataclasses.replace(
-            record,
-            seconds=time.perf_counter() - start,
-            protocol=job.protocol,
-            environment=environment(job.distributions, "torch" in sys.modules),
-            finished=time.time(),
-        )
-        notify(hook.assay_cell_finished, cell=job.cell, record=record)
-        return record
+        if record.reason:
+            record = dataclasses.replace(record, detail=joined(record.detail, output.tail))
+        return finish(record, job.protocol, time.perf_counter() - start, job.distributions)
 
     def data(self, job: Job, ctx: Context) -> Any:
         """Return the cell's data; the last loaded is kept, as neighbouring cells share it. Arrays are read-only."""
         key = (job.dataset, ctx.data_seed, job.cell.scale, job.cell.source)
         if self._data is None or self._data[0] != key:
             self._data = None
-            data = job.dataset.load(ctx.data_seed, job.cell.scale, job.cell.source)
+            try:
+                data = job.dataset.load(ctx.data_seed, job.cell.scale, job.cell.source)
+            except Exception as error:
+                raise DataError(f"data set {job.cell.dataset}: {type(error).__name__}: {error}") from error
             protect(data)
             self._data = (key, data)
         return self._data[1]
@@ -139,15 +150,29 @@ def checked(metric: Metric, value: Any) -> float:
     return number
 
 
-def failure(job: Job, reason: str, detail: str = "") -> Record:
+class Planned(Protocol):
+    """What a failed record needs to know: a job, or what travels of it."""
+
+    @property
+    def cell(self) -> Cell: ...  # noqa: D102
+    @property
+    def digest(self) -> str: ...  # noqa: D102
+
+
+def failure(job: Planned, reason: str, detail: str = "") -> Record:
     """Return the record of a cell that failed."""
-    return Record(job.cell, job.digest, reason=reason.strip(), detail=detail)
+    return Record(job.cell, job.digest, reason=shortened(reason.strip()), detail=detail)
 
 
-def short_traceback(error: BaseException, frames: int = 6) -> str:
-    """Return the innermost frames of a traceback and the error, without the frames of assay itself."""
-    stack = [f for f in traceback.extract_tb(error.__traceback__) if f"{os.sep}assay{os.sep}" not in f.filename]
-    return "".join([*traceback.format_list(stack[-frames:]), *traceback.format_exception_only(error)]).rstrip()
+def finish(record: Record, protocol: str, seconds: float = 0.0, distributions: Distributions = ()) -> Record:
+    """Return a record with what every one has at its end: duration, surroundings and time of day."""
+    return dataclasses.replace(
+        record,
+        seconds=seconds,
+        protocol=protocol,
+        environment=environment(distributions, "torch" in sys.modules),
+        finished=time.time(),
+    )
 
 
 def protect(data: Any) -> None:
@@ -194,7 +219,7 @@ def resident(field: str) -> int | None:
 
 
 @functools.cache
-def environment(distributions: tuple[tuple[str, str], ...], torch: bool) -> Mapping[str, str]:
+def environment(distributions: Distributions, torch: bool) -> Mapping[str, str]:
     """Return versions and machine: Python, assay, numpy, torch where it was loaded, and the distributions given."""
     names = ("assay", "numpy", "torch") if torch else ("assay", "numpy")
     libraries = {name: importlib.metadata.version(name) for name in names}

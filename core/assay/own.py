@@ -18,6 +18,9 @@ import numpy as np
 from assay.errors import AssayError, unknown
 from assay.spec import Dataset, Model, Schema, Task
 
+FILE_MODULE = "assay_own_"
+"""How the modules of users' files are named."""
+
 
 def model_from_file(text: str, task: str) -> Model:
     """Return the entrant that `path/to/file.py:Name` names. Its id is the name, or `id` in `id=path.py:Name`."""
@@ -31,7 +34,7 @@ def model_from_file(text: str, task: str) -> Model:
     where = hashlib.blake2b(
         str(path.resolve()).encode(), digest_size=4
     ).hexdigest()  # files of one name are two modules
-    module_name = f"assay_own_{path.stem}_{where}"
+    module_name = f"{FILE_MODULE}{path.stem}_{where}"
     spec = importlib.util.spec_from_file_location(module_name, path.resolve())
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -237,7 +237,7 @@ class Suite:
     findings: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """The unit of work, of caching and of failure. Ids are full: `sets/point-clouds`, `sets/shapes-3d`."""
 

@@ -9,6 +9,7 @@ from assay.catalog import Catalog
 from assay.cell import Job
 from assay.claims import Claim
 from assay.errors import AssayError
+from assay.executors import Executor
 from assay.expressions import Score
 from assay.plan import Measurement, Planner, seeds_of
 from assay.running import Progress, execute
@@ -35,6 +36,7 @@ def verify(
     backend: str = "cpu",
     store: str | None = None,
     force: bool = False,
+    executor: str | Executor = "",
     progress: Progress | None = None,
 ) -> Verification:
     """Run what a paper's claims need and judge them.
@@ -48,10 +50,12 @@ def verify(
         backend: Where to run; a claim may pin its own.
         store: Path or URL of the records.
         force: Run cells again that are in the store.
-        progress: Called as cells end.
+        executor: `inline`, `pool`, `dask` or an `assay.Executor` with its limits.
+        progress: Called with an `assay.progress.Event` as cells start and end.
     """
     if seeds is not None:
         seeds_of(seeds)
+    chosen = executor if isinstance(executor, Executor) else Executor(executor)
     catalog = Catalog()
     plugin = catalog.plugin(paper)
     catalog.load(tasks=plugin.having("task"))
@@ -65,7 +69,7 @@ def verify(
         for look, level in zip(looks, spend(ALPHA, looks), strict=True):
             counts = {c: n if look == looks[0] else look for c, n in first.items()}
             jobs = _jobs(found.claims, needs, planner, counts)
-            execute(jobs, catalog, opened, force=force, progress=progress)
+            execute(jobs, catalog, opened, executor=chosen, force=force, progress=progress)
             records = opened.get(job.digest for job in jobs)
             samples = _samples(found.claims, needs, planner, counts, records)
             for verdict in judge(found.claims, samples, missing=needs.missing, alpha=level, looks=looks):

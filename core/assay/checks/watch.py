@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import unittest.mock
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,9 @@ def watched() -> Iterator[Seen]:
         for patch in (*_no_network(seen), *_no_seeding(seen)):
             stack.enter_context(patch)
         stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(out))  # where the runner passes on what is printed in a cell
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")  # a library's warning is not the plugin's printing
         inside, start = _settings(), time.process_time()
         try:
             yield seen

@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
             params={name: common.values(text) for name, text in common.pairs(args.set, "--set").items()},
             store=args.store,
             force=args.force,
+            executor=common.executor(args),
             progress=progress,
         )
     if args.json:

@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
                 backend=args.backend,
                 store=args.store,
                 force=args.force,
+                executor=common.executor(args),
                 progress=progress,
             )
         if args.json:
