@@ -112,7 +112,7 @@ MUTANTS = {
         (PAPER, "bias=bias)\n", "bias=bias)\n        for p in self.parameters():\n            nn.init.ones_(p)\n"),
     ),
     "generators": reporting("numpy.random.seed(0)", "numpy"),
-    "settings": reporting("sys.setrecursionlimit(5000)", "sys"),
+    "settings": reporting("os.environ['WEIGHTS'] = 'heavy'", "os"),
     "files": reporting("open('left.txt', 'w').close()"),
     "network": reporting(
         "try:\n            socket.create_connection(('example.org', 80))\n        except OSError:\n            pass",
