@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -72,6 +73,12 @@ def _plugin(distribution: importlib.metadata.Distribution, entries: str) -> Plug
     module = section.splitlines()[0].partition("=")[2].strip() if section else ""
     keywords = tuple(k.strip() for k in fields.get("Keywords", "").split(",") if k.strip())
     return Plugin(fields.get("Name", "?"), fields.get("Version", "?"), fields.get("Summary", ""), module, keywords)
+
+
+def requirements(distribution: str) -> list[str]:
+    """Return the names of the distributions that one requires, the optional ones too."""
+    found = (re.match(r"[A-Za-z0-9._-]+", text) for text in importlib.metadata.requires(distribution) or ())
+    return [match[0] for match in found if match]
 
 
 class Catalog:

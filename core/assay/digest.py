@@ -94,6 +94,21 @@ class Digester:
             self._code[function] = self._digest(function)
         return self._code[function]
 
+    def sources(self, function: Callable[..., Any]) -> dict[str, str]:
+        """Return by `module:symbol` the digest of each statement that a function or class reaches."""
+        if isinstance(function, functools.partial):
+            parts = [function.func, *(a for a in (*function.args, *function.keywords.values()) if callable(a))]
+            return {place: digest for part in parts for place, digest in self.sources(part).items()}
+        if not _source_file(function.__module__):
+            return {}
+        return self.statements(function.__module__, function.__qualname__.partition(".")[0])
+
+    def statements(self, module: str, symbol: str) -> dict[str, str]:
+        """Return by `module:symbol` the digest of each statement that a symbol of a module reaches."""
+        seen: dict[tuple[str, str | None], list[ast.stmt]] = {}
+        self._follow(self._module(module), symbol, seen)
+        return {f"{name}:{bound or '*'}": meaning(found) for (name, bound), found in seen.items()}
+
     def _digest(self, function: Callable[..., Any]) -> str:
         if isinstance(function, functools.partial):
             bound = [self.code(a) if callable(a) else json.dumps(a, default=repr) for a in function.args]
@@ -105,16 +120,16 @@ class Digester:
             except (OSError, TypeError, SyntaxError):
                 return uuid.uuid4().hex  # made where no source is kept (a plain console): never taken for another's
         symbol = function.__qualname__.partition(".")[0]
-        seen: dict[tuple[str, str | None], str] = {}
+        seen: dict[tuple[str, str | None], list[ast.stmt]] = {}
         self._follow(module, symbol, seen)
-        return _hash(*(seen[key] for key in sorted(seen, key=str)))
+        return _hash(*("\n".join(map(_dump, seen[key])) for key in sorted(seen, key=str)))
 
-    def _follow(self, module: Module, symbol: str | None, seen: dict[tuple[str, str | None], str]) -> None:
+    def _follow(self, module: Module, symbol: str | None, seen: dict[tuple[str, str | None], list[ast.stmt]]) -> None:
         """Add to `seen` the statements that bind a symbol, and all that they reach."""
         if (module.name, symbol) in seen:
             return
         statements = module.reached(symbol)
-        seen[module.name, symbol] = "\n".join(_dump(s) for s in statements)
+        seen[module.name, symbol] = statements
         for statement in statements:
             for node in ast.walk(statement):
                 if isinstance(node, ast.Name) and node.id in module.bound and node.id != symbol:
@@ -126,7 +141,7 @@ class Digester:
                     for alias in node.names:
                         self._follow_import(_absolute(module.name, node), alias.name, seen)
 
-    def _follow_import(self, target: str, name: str | None, seen: dict[tuple[str, str | None], str]) -> None:
+    def _follow_import(self, target: str, name: str | None, seen: dict[tuple[str, str | None], list[ast.stmt]]) -> None:
         """Follow `import target` (no name) or `from target import name` where the target's source counts."""
         if not self._counts(target):
             return
@@ -210,14 +225,26 @@ def _is_docstring(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def _dump(node: Any) -> str:
+WORDS = frozenset({"says", "published", "notes", "title"})
+"""Arguments that tell a reader something and change no verdict."""
+
+
+def meaning(statements: Iterable[ast.stmt]) -> str:
+    """Return the digest of statements, free of comments, formatting, docstrings and of the arguments in WORDS."""
+    return _hash(*(_dump(statement, WORDS) for statement in statements))[:16]
+
+
+def _dump(node: Any, words: frozenset[str] = frozenset()) -> str:
     """Return the meaning of a syntax tree: the same for any formatting and any Python version that can parse it."""
     if isinstance(node, list):
-        return "[" + ",".join(_dump(item) for item in node if not _is_docstring(item)) + "]"
+        kept = (
+            item for item in node if not (_is_docstring(item) or (isinstance(item, ast.keyword) and item.arg in words))
+        )
+        return "[" + ",".join(_dump(item, words) for item in kept) + "]"
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []) and name != "ctx")
-    return type(node).__name__ + "(" + ",".join(f"{name}={_dump(value)}" for name, value in fields) + ")"
+    return type(node).__name__ + "(" + ",".join(f"{name}={_dump(value, words)}" for name, value in fields) + ")"
 
 
 def combined(digests: Mapping[str, str]) -> str:

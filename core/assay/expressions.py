@@ -286,6 +286,13 @@ def evaluate(expression: Expression, values: Mapping[Score, float]) -> float:
     raise AssayError(f"{expression} cannot stand inside another expression")
 
 
+def is_ratio(expression: Expression) -> bool:
+    """Whether the expression is one measurement divided by another, which is tested on logarithms."""
+    if not isinstance(expression, Arithmetic) or expression.operator != "/":
+        return False
+    return all(any(True for _ in side.scores()) for side in expression.parts())
+
+
 def _expression(value: Expression | float) -> Expression:
     return value if isinstance(value, Expression) else Constant(float(value))
 

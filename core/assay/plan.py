@@ -59,12 +59,17 @@ def seeds_of(text: int | str | Sequence[int]) -> tuple[int, ...]:
     return tuple(seeds)
 
 
+def digester(catalog: Catalog) -> Digester:
+    """Return what computes digests for the plugins of a catalog."""
+    return Digester(p.module.partition(".")[0] for p in catalog.plugins)
+
+
 class Planner:
     """Turns selections and scores into jobs of one catalog."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._digester = Digester(p.module.partition(".")[0] for p in catalog.plugins)
+        self._digester = digester(catalog)
         self.sources: dict[str, str] = {}
         """Paths given by the user, by full data set id."""
 

@@ -1,15 +1,19 @@
-"""Results as text for a terminal of 80 columns. Pure functions from values to lines."""
+"""Results as text for a terminal of 80 columns: functions from values to lines, without side effects."""
 
 from __future__ import annotations
 
 import math
 import os
 import textwrap
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from assay.expressions import All
 
 if TYPE_CHECKING:
     from assay.leaderboard import Leaderboard
+    from assay.power import Power
+    from assay.recorded import Recorded
     from assay.verdicts import Verdict, Verification
 
 WIDTH = 80
@@ -99,53 +103,124 @@ def leaderboard(board: Leaderboard) -> str:
 def verdict(found: Verdict, *, colour: bool = False) -> str:
     """Return a verdict in plain words: what was tested, what was found, how sure, beside the published figure."""
     claim, test = found.claim, found.test
-    lines = [f"{paint(found.outcome.upper(), found.outcome, colour)}  {claim.id}"]
-    lines += _wrapped(f'"{claim.says}"')
-    lines += _wrapped(f"tested     {claim.check}")
+    rows = [("tested", str(claim.check))]
     if not math.isnan(test.effect):
-        lines += _wrapped(f"found      {_found(found)}")
-        lines += _wrapped(f"how sure   {_how_sure(found)}")
+        rows += [("found", _found(found)), ("how sure", _how_sure(found))]
     if found.reason:
-        lines += _wrapped(f"because    {found.reason}")
-    for failure in found.failures[:3]:
-        lines += _wrapped(f"failed     {failure}")
+        rows.append(("because", found.reason))
+    rows += [("failed", failure) for failure in found.failures[:3]]
+    if len(found.failures) > 3:
+        rows.append(("", f"and {len(found.failures) - 3} more cells"))
     if claim.published:
-        lines += _wrapped(f"published  {claim.published}")
-    return "\n".join(lines)
+        rows.append(("published", claim.published))
+    head = f"{paint(found.outcome.upper(), found.outcome, colour)}  {claim.id}"
+    return "\n".join([head, *_said(claim.says), *_rows(rows)])
 
 
 def verification(found: Verification, *, colour: bool = False) -> str:
     """Return the verdicts on a paper with a closing line of counts."""
     paper = found.paper
-    where = f"{found.scale}, {found.backend}, {found.seconds:.1f} s of cells"
     counts = [f"{n} {o}" for o in COLOURS if (n := sum(v.outcome == o for v in found.verdicts))]
+    where = f"scale {found.scale}, backend {found.backend}, {found.seconds:.1f} s of cells"
     head = f"{paper.title} ({paper.year}{f', arXiv:{paper.arxiv}' if paper.arxiv else ''})"
-    parts = [head, *(verdict(v, colour=colour) for v in found.verdicts), f"{', '.join(counts)}  ({where})"]
+    parts = [textwrap.fill(head, WIDTH), *(verdict(v, colour=colour) for v in found.verdicts)]
     if paper.notes:
-        parts.insert(-1, textwrap.fill(f"Notes: {' '.join(paper.notes.split())}", WIDTH))
-    return "\n\n".join(parts)
+        parts.append(textwrap.fill(f"Notes: {' '.join(paper.notes.split())}", WIDTH))
+    return "\n\n".join([*parts, textwrap.fill(f"{', '.join(counts)}. {where}.", WIDTH)])
+
+
+def paper(shown: Mapping[str, Any]) -> str:
+    """Return a paper's entrants and claims, as `assay show` has them."""
+    lines = [f"{shown['year']}{', arXiv:' + shown['arxiv'] if shown['arxiv'] else ''}"]
+    for entrant in shown["entrants"]:
+        ablates = f", ablates {entrant['ablates']}" if entrant["ablates"] else ""
+        lines.append(f"entrant  {entrant['id']}  ({entrant['task']}{ablates})")
+    for claim in shown["claims"]:
+        rows = [("checks", claim["check"]), ("refuted by", claim["refuted_by"])]
+        rows += [("published", claim["published"])] if claim["published"] else []
+        lines += ["", f"claim    {claim['id']}", *_said(claim["says"]), *_rows(rows)]
+    return "\n".join(lines)
+
+
+def recorded(found: Recorded | None, paper: str, *, colour: bool = False) -> str:
+    """Return recorded verdicts, one a line, and what changed since."""
+    if found is None:
+        return f"no verdict is recorded: assay verify {paper} --record"
+    content = found.content
+    lines = [f"recorded at scale {content['scale']}, backend {content['backend']}, assay {content['assay']}:"]
+    rows = [
+        [
+            paint(claim["verdict"], claim["verdict"], colour),
+            claim["id"],
+            number(claim["effect"]),
+            "-" if claim["interval"] is None else "[{}, {}]".format(*map(number, claim["interval"])),
+            str(claim["seeds"]),
+        ]
+        for claim in content["claims"]
+    ]
+    lines.append(table(["verdict", "claim", "effect", "interval", "seeds"], rows, right=(2, 4)))
+    if found.stale:
+        more = f" and {len(found.changed) - 3} more" if len(found.changed) > 3 else ""
+        text = f"STALE: {', '.join(found.changed[:3])}{more} changed since. Anew: assay verify {paper} --record"
+        lines.append(textwrap.fill(text, WIDTH))
+    return "\n".join(lines)
+
+
+def power(rows: Sequence[Power], share: float) -> str:
+    """Return what the seeds run could show, and how many a claim would need."""
+    header = ["claim", "verdict", "seeds", "distance", "detectable", "seeds needed"]
+    lines = [[r.claim, r.outcome, str(r.seeds), number(r.distance), number(r.detectable), r.needed_text] for r in rows]
+    note = (
+        "distance: how far the effect lies from the claim's bound (on logarithms for a ratio). detectable: the distance "
+        f"that these seeds show with a probability of {share:g}. seeds needed: to show the distance seen; as rough as "
+        "the variance seen."
+    )
+    return "\n".join([table(header, lines, right=(2, 3, 4, 5)), *textwrap.wrap(note, WIDTH)])
 
 
 def _found(found: Verdict) -> str:
     test = found.test
-    text = f"{number(test.effect)}"
+    text = number(test.effect)
     if not math.isnan(test.low) and test.low != test.high:
-        text += f", 95 % interval [{number(test.low)}, {number(test.high)}]"
+        sequential = found.confidence < 0.9499
+        name = "interval, 95 % over all looks" if sequential else "95 % interval"
+        text += f", {name} [{number(test.low)}, {number(test.high)}]"
+    if isinstance(found.claim.check, All):
+        text += " (the part furthest from holding)"
     if not math.isnan(test.standardised):
-        text += f", {test.standardised:+.1f} standard deviations from the bound"
+        side = "past" if test.standardised >= 0 else "short of"
+        text += f", {abs(test.standardised):.1f} standard deviations {side} the bound"
     return text
 
 
 def _how_sure(found: Verdict) -> str:
+    test = found.test
     seeds = f"{len(found.per_seed)} seed{'s' if len(found.per_seed) != 1 else ''}"
-    looks = f", looked at {', '.join(map(str, found.looks))} seeds" if len(found.looks) > 1 else ""
-    if found.test.certain:
-        return f"{found.test.method}, {seeds}, no chance involved"
-    return f"{found.test.method}, {seeds}, adjusted p = {number(found.p)} (level {number(found.level)}){looks}"
+    if test.certain:
+        return f"{test.method}, {seeds}: no chance involved"
+    text = f"{test.method}, {seeds}, adjusted p = {number(found.p)} (alone it must reach {number(found.level)})"
+    if not math.isnan(test.permutation):
+        text += f"; sign-flip check p = {number(test.permutation)}"
+    if found.confidence < 0.9499:
+        text += f"; looked at {', '.join(map(str, found.looks))} seeds"
+    return text
 
 
-def _wrapped(text: str) -> list[str]:
-    head = 11 if text[:11].endswith("  ") or (len(text) > 11 and text[10] == " " and text[9] == " ") else 0
-    return textwrap.wrap(
-        text, WIDTH - 2, initial_indent="  ", subsequent_indent=" " * (2 + head), break_long_words=False
-    )
+def _said(says: str) -> list[str]:
+    return textwrap.wrap(f'"{says}"', WIDTH, initial_indent="  ", subsequent_indent="   ")
+
+
+def _rows(rows: Iterable[tuple[str, str]]) -> list[str]:
+    """Return `name  text` lines with the texts under each other, wrapped at 80 columns."""
+    return [
+        line
+        for name, text in rows
+        for line in textwrap.wrap(
+            text,
+            WIDTH,
+            initial_indent=f"  {name:<11}",
+            subsequent_indent=" " * 13,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
