@@ -17,7 +17,7 @@ from assay import stats
 from assay.claims import Claim
 from assay.deciding import decide, shown
 from assay.expressions import Score
-from assay.spec import Paper, Record
+from assay.spec import Model, Paper, Record
 from assay.stats import Test
 
 ALPHA = 0.05
@@ -63,8 +63,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Verification:
-    """The verdicts on a paper, in the order of its claims, the records that they rest on, and the digests of the source
-    statements that those rest on, by `module:symbol`.
+    """The verdicts on a paper, in the order of its claims, the records that they rest on, the digests of the source
+    statements that those rest on, by `module:symbol`, and the entrants that the paper registers.
     """
 
     paper: Paper
@@ -73,6 +73,7 @@ class Verification:
     backend: str
     records: tuple[Record, ...]
     sources: Mapping[str, str] = field(default_factory=dict)
+    entrants: tuple[Model, ...] = ()
 
     @property
     def seconds(self) -> float:
