@@ -43,7 +43,7 @@ def write(path: str | os.PathLike[str], data: Mapping[str, Any]) -> Path:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(render(data), encoding="utf-8", newline="\n")
+        target.write_text(render(data), encoding="utf-8", errors="replace", newline="\n")
     except OSError as error:
         raise AssayError(f"cannot write the report {target}: {error.strerror}; name another file by --out") from error
     return target

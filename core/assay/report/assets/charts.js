@@ -163,8 +163,9 @@ function isWeakest(claim, seeds) {
 }
 
 function claimWords(from, to) {
-  if (from !== null && to !== null) return `claimed: ${number(from)} to ${number(to)}`;
-  return from !== null ? `claimed: above ${number(from)} →` : `← claimed: below ${number(to)}`;
+  const [low, high] = [from, to].map((v) => v !== null && String(v).replace("-", "−").replace("e-", "e−"));
+  if (low && high) return `claimed: ${low} to ${high}`;
+  return low ? `claimed: above ${low} →` : `← claimed: below ${high}`;
 }
 
 function anchor(value, [low, high], log) {

@@ -2,6 +2,7 @@
 
 const PAGES = [["/", "Overview"], ["/arenas", "Arenas"], ["/runs", "Runs"]];
 const THEMES = ["auto", "light", "dark"];
+const THEME_WORDS = { auto: "◐ Auto", light: "○ Light", dark: "● Dark" };
 let address = "";
 
 function missingPage(words) {
@@ -68,7 +69,8 @@ function kept(value) {
 function theme(chosen) {
   document.documentElement.dataset.theme = chosen;
   const button = document.getElementById("theme");
-  button.textContent = `Theme: ${chosen}`;
+  button.textContent = THEME_WORDS[chosen];
+  button.setAttribute("aria-label", `Theme: ${chosen}`);
   button.onclick = () => theme(kept(THEMES[(THEMES.indexOf(chosen) + 1) % THEMES.length]));
 }
 
