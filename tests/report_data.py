@@ -12,7 +12,20 @@ from assay.spec import Cell, Metric, Record, freeze
 
 ENTRANTS, SEEDS = 20, 20
 METRICS = {"accuracy": ("up", "fraction"), "perm_gap": ("down", "relative")}
-NAMES = ["attention", "sparse", "kernel", "spectral", "robust", "meta", "flow", "graph", "causal", "online", "tree", "bandit"]
+NAMES = [
+    "attention",
+    "sparse",
+    "kernel",
+    "spectral",
+    "robust",
+    "meta",
+    "flow",
+    "graph",
+    "causal",
+    "online",
+    "tree",
+    "bandit",
+]
 
 
 def metrics() -> list[Metric]:
@@ -26,7 +39,11 @@ def record(task: str, entrant: int, seed: int, *, reason: str = "", params: dict
     quality = min(0.99, 0.4 + 0.5 * entrant / ENTRANTS + rng.gauss(0, 0.02))
     curve = [{"step": i * 10, "loss": 2.3 * 0.98 ** (i * (1 + entrant / 9)) + rng.gauss(0, 0.02)} for i in range(40)]
     costs = {"fit_seconds": rng.uniform(0.5, 1) * 1.4**entrant, "predict_seconds": rng.uniform(1e-3, 2e-3)}
-    costs |= {"peak_memory": float(rng.randrange(10**6, 10**8)), "parameters": 1e4 * 1.5**entrant, "flops": 2e5 * 2.0**entrant}
+    costs |= {
+        "peak_memory": float(rng.randrange(10**6, 10**8)),
+        "parameters": 1e4 * 1.5**entrant,
+        "flops": 2e5 * 2.0**entrant,
+    }
     return Record(
         Cell(task, f"{task.partition('/')[0]}/main", f"entrant-{entrant:02}", freeze(params or {}), seed, "small"),
         f"{rng.getrandbits(128):032x}",
@@ -46,7 +63,9 @@ def records(n: int) -> Iterator[Record]:
     """Yield so many records, 400 an arena, one in 200 failed."""
     for i in range(n):
         arena, rest = divmod(i, ENTRANTS * SEEDS)
-        reason = ("timeout: no end after 120 s", "error: RuntimeError: loss is not finite")[i % 2] if i % 200 == 7 else ""
+        reason = (
+            ("timeout: no end after 120 s", "error: RuntimeError: loss is not finite")[i % 2] if i % 200 == 7 else ""
+        )
         yield record(f"{NAMES[arena % len(NAMES)]}/task-{arena}", rest % ENTRANTS, rest // ENTRANTS, reason=reason)
 
 
@@ -63,7 +82,9 @@ def verdict(paper: int, claims: int = 3) -> dict[str, Any]:
         "arxiv": f"{1000 + paper}.{paper:05}",
         "family": family,
         "notes": "What was learnt when the claims were run, in a sentence or two of the usual length.",
-        "entrants": [{"id": f"entrant-{paper % ENTRANTS:02}", "task": f"{NAMES[paper % len(NAMES)]}/task-0", "ablates": None}],
+        "entrants": [
+            {"id": f"entrant-{paper % ENTRANTS:02}", "task": f"{NAMES[paper % len(NAMES)]}/task-0", "ablates": None}
+        ],
         "assay": "0.1.0",
         "scale": "small",
         "backend": "cpu",
@@ -79,7 +100,9 @@ def verdict(paper: int, claims: int = 3) -> dict[str, Any]:
 def _claim(i: int, outcome: str, rng: random.Random) -> dict[str, Any]:
     centre = {"holds": 0.12, "fails": -0.06, "inconclusive": 0.05, "untested": 0.0}[outcome]
     seeds = {str(s): rng.gauss(centre, 0.02) for s in range(5)} if outcome != "untested" else {}
-    found = {"effect": centre, "interval": [centre - 0.025, centre + 0.025], "p": 0.003, "level": 0.0167} if seeds else {}
+    found = (
+        {"effect": centre, "interval": [centre - 0.025, centre + 0.025], "p": 0.003, "level": 0.0167} if seeds else {}
+    )
     return {
         "id": f"claim-{i}",
         "says": "It is better than the usual baseline by more than a margin that matters in use.",

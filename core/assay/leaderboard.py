@@ -69,20 +69,25 @@ def leaderboards(
         groups[record.cell.task, record.cell.dataset, record.cell.scale].append(record)
     boards = []
     for (task, dataset, scale), group in sorted(groups.items()):
-        newest = max(group, key=lambda r: r.finished).protocol
-        current = [r for r in group if r.protocol == newest]
-        older = {label(r) for r in group if r.protocol != newest} - {label(r) for r in current}
-        notes = (
-            [f"left out, as measured under an older protocol: {', '.join(sorted(older))}; run them again"]
-            if older
-            else []
-        )
-        rows = _rows(current, metric, direction, alpha)
-        boards.append(Leaderboard(task, dataset, scale, metric, direction, unit, tuple(rows), tuple(notes)))
+        current, notes = comparable(group)
+        rows = rank(current, metric, direction, alpha)
+        boards.append(Leaderboard(task, dataset, scale, metric, direction, unit, tuple(rows), notes))
     return boards
 
 
-def _rows(records: Sequence[Record], metric: str, direction: str, alpha: float) -> list[Row]:
+def comparable(records: Sequence[Record]) -> tuple[list[Record], tuple[str, ...]]:
+    """Return the records of the newest protocol among those of one arena, and what is left out by that."""
+    newest = max(records, key=lambda r: r.finished).protocol
+    current = [r for r in records if r.protocol == newest]
+    if len(current) == len(records):
+        return current, ()
+    older = {label(r) for r in records if r.protocol != newest} - {label(r) for r in current}
+    note = f"left out, as measured under an older protocol: {', '.join(sorted(older))}; run them again"
+    return current, (note,) if older else ()
+
+
+def rank(records: Sequence[Record], metric: str, direction: str, alpha: float = ALPHA) -> list[Row]:
+    """Return the entrants of one arena by a metric, best first, from records of one protocol."""
     several = len({r.cell.backend for r in records}) > 1
     by_entrant: dict[str, list[Record]] = defaultdict(list)
     for record in records:
@@ -116,18 +121,36 @@ def _mean_costs(records: Sequence[Record]) -> dict[str, float]:
 def _ranks(values: Mapping[str, Mapping[int, float]], direction: str, alpha: float) -> dict[str, int]:
     """Return 1 + the number of entrants that are better by a paired two-sided t test, Holm-corrected over all pairs."""
     pairs = list(itertools.combinations(values, 2))
-    tests = [_compare(values[a], values[b], alpha) for a, b in pairs]
-    adjusted = stats.holm([min(1.0, 2 * min(t.p_holds, t.p_fails)) for t in tests])
+    tests = _compare_all(values, pairs, alpha)
+    adjusted = stats.holm([p for p, _ in tests])
     ranks = dict.fromkeys(values, 1)
-    for (a, b), test, p in zip(pairs, tests, adjusted, strict=True):
+    for (a, b), (_, a_is_larger), p in zip(pairs, tests, adjusted, strict=True):
         if p <= alpha:
-            a_is_larger = test.p_holds < test.p_fails
             ranks[b if a_is_larger == (direction == "up") else a] += 1
     return ranks
 
 
-def _compare(a: Mapping[int, float], b: Mapping[int, float], alpha: float) -> stats.Test:
-    shared = sorted(set(a) & set(b))
-    if not shared:
-        return stats.undecided(math.nan, "no seed in common")
-    return stats.above([a[s] - b[s] for s in shared], 0.0, alpha)
+def _compare_all(
+    values: Mapping[str, Mapping[int, float]], pairs: Sequence[tuple[str, str]], alpha: float
+) -> list[tuple[float, bool]]:
+    """Return for each pair the two-sided p-value, and whether the first is larger.
+
+    Pairs with the same seeds are tested together: one by one, the 190 pairs of 20 entrants take longer than all else.
+    """
+    found = [(1.0, False)] * len(pairs)
+    by_seeds: dict[frozenset[int], list[int]] = defaultdict(list)
+    for place, (a, b) in enumerate(pairs):
+        by_seeds[frozenset(values[a].keys() & values[b].keys())].append(place)
+    for shared, places in by_seeds.items():
+        seeds = sorted(shared)
+        names = {name for place in places for name in pairs[place]}
+        table = {name: np.array([values[name][seed] for seed in seeds]) for name in names}
+        rows = np.array([table[pairs[place][0]] - table[pairs[place][1]] for place in places])
+        p, larger, varies = stats.t_tests(rows) if len(seeds) > 1 else (rows, rows, np.zeros(len(rows), dtype=bool))
+        for i, place in enumerate(places):
+            if varies[i]:
+                found[place] = (float(p[i]), bool(larger[i]))
+            elif seeds:
+                test = stats.above(rows[i].tolist(), 0.0, alpha)
+                found[place] = (min(1.0, 2 * min(test.p_holds, test.p_fails)), test.p_holds < test.p_fails)
+    return found

@@ -36,7 +36,9 @@ def run(args: argparse.Namespace) -> int:
     path = report.write(args.out, data)
     runs = sum(len(arena["runs"]["entrant"]) for arena in data["arenas"])
     if args.json:
-        print(json.dumps({"path": str(path), "bytes": path.stat().st_size, "runs": runs, "papers": len(data["papers"])}))
+        print(
+            json.dumps({"path": str(path), "bytes": path.stat().st_size, "runs": runs, "papers": len(data["papers"])})
+        )
     else:
         print(f"{path}: {len(data['papers'])} papers, {runs} runs, {path.stat().st_size / 1e6:.2f} MB")
     return 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from assay.leaderboard import ALPHA, label, latest, leaderboards
+from assay.leaderboard import ALPHA, comparable, label, latest, rank
 from assay.report.figures import EXACT, ROUGH, Index, column, short, thinned
 from assay.spec import COSTS, Record
 
@@ -41,31 +42,30 @@ def arenas(records: Iterable[Record], known: Known, shared: Shared) -> list[dict
 def _arena(
     key: tuple[str, str, str], records: list[Record], known: Mapping[str, tuple[str, str]], shared: Shared
 ) -> dict[str, Any]:
-    protocol = max(records, key=lambda r: r.finished).protocol
-    current = [r for r in records if r.protocol == protocol]
+    current, notes = comparable(records)
     several = len({r.cell.backend for r in current}) > 1
-    names = Index()
-    for record in sorted(current, key=lambda r: (r.cell.model, r.cell.params)):
-        names.place(label(record, backend=several))
     by_entrant: dict[str, list[Record]] = defaultdict(list)
     for record in current:
         by_entrant[label(record, backend=several)].append(record)
+    place = {name: i for i, name in enumerate(sorted(by_entrant))}
+    current = [record for name in place for record in by_entrant[name]]
     boards = []
     for metric in _metrics(current, known):
         direction, unit = known[metric.partition("[")[0]]
-        (board,) = leaderboards(records, metric, direction, unit)
-        rows = [[names.place(r.entrant), r.rank, *map(short, (r.mean, r.low, r.high)), len(r.values)] for r in board.rows]
+        rows = [
+            [place[r.entrant], r.rank, short(r.mean), short(r.low), short(r.high), len(r.values)]
+            for r in rank(current, metric, direction)
+        ]
         boards.append({"metric": metric, "direction": direction, "unit": unit, "rows": rows})
-        notes = board.notes
     return {
         "task": key[0],
         "dataset": key[1],
         "scale": key[2],
-        "entrants": [_entrant(name, by_entrant[name]) for name in names.values],
+        "entrants": [_entrant(name, by_entrant[name]) for name in place],
         "boards": boards,
-        "notes": list(notes) if boards else [],
-        "curves": {str(names.place(name)): c for name, group in by_entrant.items() if (c := _curve(group))},
-        "runs": _runs(current, [names.place(label(r, backend=several)) for r in current], known, shared),
+        "notes": list(notes),
+        "curves": {str(i): curve for name, i in place.items() if (curve := _curve(by_entrant[name]))},
+        "runs": _runs(current, [i for name, i in place.items() for _ in by_entrant[name]], shared),
     }
 
 
@@ -87,17 +87,22 @@ def _curve(records: Sequence[Record]) -> dict[str, Any]:
     """Return the mean over seeds of each logged value, and half the width of its 95 % t interval, at shared steps."""
     series: dict[str, list[tuple[list[float], list[float]]]] = defaultdict(list)
     for record in records:
-        for name in dict.fromkeys(k for point in record.curve for k in point if k != "step"):
-            points = [(point["step"], point[name]) for point in record.curve if name in point and "step" in point]
-            steps, values = zip(*sorted(points), strict=True)
-            series[name].append((list(steps), list(values)))
+        points = sorted(record.curve, key=itemgetter("step"))
+        for name in {k: None for point in points for k in point if k != "step"}:
+            logged = [(point["step"], point[name]) for point in points if name in point]
+            series[name].append(([step for step, _ in logged], [value for _, value in logged]))
     return {name: _band(lines) for name, lines in series.items()}
 
 
 def _band(lines: Sequence[tuple[list[float], list[float]]]) -> dict[str, Any]:
-    first, last = max(steps[0] for steps, _ in lines), min(steps[-1] for steps, _ in lines)
-    grid = thinned((s for steps, _ in lines for s in steps if first <= s <= last), POINTS)
-    values = np.array([np.interp(grid, steps, numbers) for steps, numbers in lines])
+    if all(steps == lines[0][0] for steps, _ in lines):
+        grid = thinned(lines[0][0], POINTS)
+        places = [i for i, step in enumerate(lines[0][0]) if step in set(grid)]
+        values = np.array([numbers for _, numbers in lines])[:, places]
+    else:
+        first, last = max(steps[0] for steps, _ in lines), min(steps[-1] for steps, _ in lines)
+        grid = thinned((s for steps, _ in lines for s in steps if first <= s <= last), POINTS)
+        values = np.array([np.interp(grid, steps, numbers) for steps, numbers in lines]).reshape(len(lines), len(grid))
     half: list[float | int | None] = []
     if len(lines) > 1:
         t = float(special.stdtrit(len(lines) - 1, 1 - ALPHA / 2)) / math.sqrt(len(lines))
@@ -105,9 +110,7 @@ def _band(lines: Sequence[tuple[list[float], list[float]]]) -> dict[str, Any]:
     return {"step": [short(s) for s in grid], "mean": [short(float(v), 4) for v in values.mean(0)], "half": half}
 
 
-def _runs(
-    records: Sequence[Record], entrants: Sequence[int], known: Mapping[str, tuple[str, str]], shared: Shared
-) -> dict[str, Any]:
+def _runs(records: Sequence[Record], entrants: Sequence[int], shared: Shared) -> dict[str, Any]:
     """Return the runs by column. Metrics under a condition are left to the leaderboards and to `assay export`."""
     start = min(int(r.finished) for r in records)
     names = dict.fromkeys(k for r in records for k in r.metrics if "[" not in k)
@@ -116,7 +119,7 @@ def _runs(
         "entrant": list(entrants),
         "seed": [r.cell.seed for r in records],
         "reason": [shared.reasons.place((r.reason, r.detail[-1500:])) for r in records],
-        "environment": [shared.environments.place(tuple(sorted(r.environment.items()))) for r in records],
+        "environment": [shared.environments.place(tuple(r.environment.items())) for r in records],
         "seconds": [short(r.seconds, ROUGH) for r in records],
         "start": start,
         "finished": [int(r.finished) - start for r in records],

@@ -18,9 +18,7 @@ def short(value: float | None, digits: int = EXACT) -> float | int | None:
     """
     if value is None or not math.isfinite(value):
         return None
-    if value == int(value) and abs(value) < 1e15:
-        return int(value)
-    rounded = float(f"{value:.{digits}g}")
+    rounded = value if value == int(value) else float(f"{value:.{digits}g}")
     return int(rounded) if rounded == int(rounded) and abs(rounded) < 1e15 else rounded
 
 

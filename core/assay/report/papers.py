@@ -53,7 +53,16 @@ def claimed(check: str) -> list[list[float | None]]:
 
 def _blank(paper: str) -> dict[str, Any]:
     told = {"id": paper, "title": paper, "family": "", "version": "", "distribution": "", "tasks": [], "claims": []}
-    return {**told, "year": None, "arxiv": None, "notes": "", "entrants": [], "tested": None, "stale": [], "problem": ""}
+    return {
+        **told,
+        "year": None,
+        "arxiv": None,
+        "notes": "",
+        "entrants": [],
+        "tested": None,
+        "stale": [],
+        "problem": "",
+    }
 
 
 def _installed(plugin: Plugin) -> dict[str, Any]:
