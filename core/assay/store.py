@@ -192,6 +192,12 @@ class Store:
         with self._connection.begin():
             return int(self._connection.execute(sa.select(sa.func.count()).select_from(_records)).scalar_one())
 
+    def stamp(self) -> str:
+        """Return a text that changes whenever a record is written."""
+        with self._connection.begin():
+            query = sa.select(sa.func.count(), sa.func.max(_records.c.finished))
+            return " ".join(map(str, self._connection.execute(query).one()))
+
     def close(self) -> None:
         """Close the connection. What was put is on disk already."""
         self._connection.close()

@@ -2,15 +2,14 @@
 
 /* spec: {title, name, says: text for who cannot see it, draw(width) -> svg, columns, rows, aside} */
 function figure(spec) {
-  const plate = h("div", { class: "plate" });
+  const plate = h("div", { class: "plate", role: "img", "aria-label": spec.says });
   let width = 0;
   const draw = () => {
     const inside = plate.clientWidth - 2 * parseFloat(getComputedStyle(plate).paddingLeft);
     if (!(inside > 0) || inside === width) return;
     width = inside;
     const svg = spec.draw(width);
-    svg.setAttribute("role", "img");
-    svg.setAttribute("aria-label", spec.says);
+    svg.setAttribute("aria-hidden", "true");
     plate.replaceChildren(svg);
   };
   new ResizeObserver(draw).observe(plate);
@@ -51,6 +50,9 @@ function asSvg(svg) {
     back.setAttribute(name, value);
   }
   copy.prepend(back);
+  copy.removeAttribute("aria-hidden");
+  copy.setAttribute("role", "img");
+  copy.setAttribute("aria-label", svg.parentElement.getAttribute("aria-label"));
   copy.setAttribute("color", getComputedStyle(svg).color);
   copy.setAttribute("font-family", "system-ui, sans-serif");
   copy.setAttribute("font-size", "12");

@@ -5,16 +5,16 @@ let tag = null;
 
 async function refresh() {
   try {
-    const answer = await fetch("data.json", { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
+    tag ??= `"${report.stamp}"`;
+    const answer = await fetch("data.json", { headers: { "If-None-Match": tag }, cache: "no-store" });
     if (answer.status === 200) {
-      const first = tag === null;
       tag = answer.headers.get("ETag");
-      if (!first) {
-        take(await answer.json());
-        footer();
-        draw();
-        say("The report shows newer records");
-      }
+      const scrolled = scrollY;
+      take(await answer.json());
+      footer();
+      draw();
+      scrollTo(0, scrolled);
+      say("The report shows newer records");
     }
   } catch {
     say("The server of this report has stopped");

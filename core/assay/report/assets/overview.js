@@ -43,7 +43,7 @@ function atlas(query) {
   return h("section", { "aria-labelledby": "atlas" },
     h("div", { class: "tally", role: "group", "aria-label": "Mark the papers with a verdict" }, tally),
     h("div", { class: "controls" }, h("h2", { id: "atlas" }, "Atlas"),
-      h("span", { class: "end" }, h("span", { class: "soft small" }, "a sign a claim"), names)),
+      h("span", { class: "end" }, h("span", { class: "soft small" }, "each sign is a claim, each box a paper"), names)),
     grid);
 }
 
@@ -57,7 +57,7 @@ function familyCard(family, members, tiles) {
   }));
   const holds = outcomes.filter((o) => o === "holds").length;
   return h("div", { class: "family" },
-    h("header", {}, h("h3", {}, family), h("span", { class: "soft small" }, `${holds} of ${outcomes.length} hold`)),
+    h("header", {}, h("h3", {}, family), h("span", { class: "soft small" }, `${holds} of ${outcomes.length}`)),
     bar, h("div", { class: "tiles" }, members.map((paper) => tiles.get(paper))));
 }
 
