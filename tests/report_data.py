@@ -35,7 +35,7 @@ def metrics() -> list[Metric]:
 
 def record(task: str, entrant: int, seed: int, *, reason: str = "", params: dict[str, Any] | None = None) -> Record:
     """Return the record of a cell; later entrants are better and costlier."""
-    rng = random.Random(f"{task} {entrant} {seed}")
+    rng = random.Random(f"{task} {entrant} {seed} {params}")
     quality = min(0.99, 0.4 + 0.5 * entrant / ENTRANTS + rng.gauss(0, 0.02))
     curve = [{"step": i * 10, "loss": 2.3 * 0.98 ** (i * (1 + entrant / 9)) + rng.gauss(0, 0.02)} for i in range(40)]
     costs = {"fit_seconds": rng.uniform(0.5, 1) * 1.4**entrant, "predict_seconds": rng.uniform(1e-3, 2e-3)}

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 from assay.catalog import Catalog
 from assay.entering import enter_data, enter_models
 from assay.errors import AssayError, unknown
+from assay.export import SCHEMA, flat, table
 from assay.leaderboard import Leaderboard, latest, leaderboards
 from assay.plan import Planner, Selection, seeds_of
 from assay.running import Progress, Run, execute
-from assay.spec import COSTS, Record
+from assay.spec import COSTS
 from assay.store import Store
 from assay.verifying import verify
 
 if TYPE_CHECKING:
     import pandas as pd
+
+COLUMNS = ("task", "dataset", "model", "seed", "scale", "backend", "digest", "reason", "protocol")
+"""By which `records` selects."""
 
 __all__ = ["compare", "flat", "records", "run", "verify"]
 
@@ -103,31 +107,23 @@ def compare(
 
 
 def records(store: str | None = None, **equal: Any) -> pd.DataFrame:
-    """Return the stored records as a pandas DataFrame, one row a cell, columns `metric.NAME` and `cost.NAME`."""
-    import pandas as pd
+    """Return the stored records as a pandas DataFrame, one row a cell; docs/report.md describes the columns.
 
+    `equal` keeps those whose columns equal what is given: `task="sets/point-clouds"`, `scale="small"`. Raises AssayError
+    for a column that does not exist.
+    """
+    try:
+        import pandas as pd
+    except ModuleNotFoundError as error:
+        raise AssayError("assay.records needs pandas: pip install 'assay[pandas]'") from error
+
+    for name in equal:
+        if name not in COLUMNS:
+            raise unknown("column", name, COLUMNS)
     with Store(store, create=False) as opened:
-        rows = [flat(record) for record in opened.records(**equal)]
-    return pd.DataFrame(rows)
-
-
-def flat(record: Record) -> dict[str, Any]:
-    """Return a record as one row of a table."""
-    cell = record.cell
-    return {
-        "task": cell.task,
-        "dataset": cell.dataset,
-        "model": cell.model,
-        **{f"param.{name}": value for name, value in cell.params},
-        "seed": cell.seed,
-        "scale": cell.scale,
-        "backend": cell.backend,
-        **{f"metric.{name}": value for name, value in record.metrics.items()},
-        **{f"cost.{name}": value for name, value in record.costs.items()},
-        "seconds": record.seconds,
-        "reason": record.reason,
-        "digest": record.digest,
-    }
+        found = pd.DataFrame(table(opened.records(**equal)))
+    found.attrs["assay_schema"] = SCHEMA
+    return found
 
 
 def _catalog_for(names: Sequence[str]) -> Catalog:

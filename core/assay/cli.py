@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import assay
 from assay.errors import AssayError
 
-COMMANDS = ("list", "show", "run", "verify", "power", "compare", "report", "doctor")
+COMMANDS = ("list", "show", "run", "verify", "power", "compare", "report", "export", "doctor")
 
 EPILOG = """\
 examples:

@@ -21,6 +21,7 @@ class Row:
     """An entrant's line. `rank` is 1 + the number of entrants that are better beyond chance; None if all cells failed.
 
     `low` and `high` are the 95 % t interval of the mean over seeds, NaN for one seed. `costs` are means over seeds.
+    `apart` says that the entrant is better than every other beyond chance.
     """
 
     entrant: str
@@ -31,6 +32,7 @@ class Row:
     high: float
     costs: Mapping[str, float]
     failures: tuple[str, ...]
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,10 @@ def rank(records: Sequence[Record], metric: str, direction: str, alpha: float = 
         name: {r.cell.seed: v for r in group if r.ok and (v := r.value(metric)) is not None}
         for name, group in by_entrant.items()
     }
-    ranks = _ranks({name: v for name, v in values.items() if v}, direction, alpha)
+    found = {name: v for name, v in values.items() if v}
+    beaten = _better(found, direction, alpha)
+    ranks = {name: 1 + sum(worse == name for _, worse in beaten) for name in found}
+    apart = {name for name in found if sum(better == name for better, _ in beaten) == len(found) - 1 > 0}
     rows = []
     for name, group in by_entrant.items():
         numbers = np.array(list(values[name].values()))
@@ -105,7 +110,9 @@ def rank(records: Sequence[Record], metric: str, direction: str, alpha: float = 
             continue
         mean = float(numbers.mean()) if len(numbers) else math.nan
         low, high = stats.mean_interval(numbers, alpha) if len(numbers) > 1 else (math.nan, math.nan)
-        rows.append(Row(name, ranks.get(name), values[name], mean, low, high, _mean_costs(group), failures))
+        rows.append(
+            Row(name, ranks.get(name), values[name], mean, low, high, _mean_costs(group), failures, name in apart)
+        )
     sign = -1 if direction == "up" else 1
     return sorted(rows, key=lambda row: (row.rank is None, sign * row.mean if row.rank else 0, row.entrant))
 
@@ -118,16 +125,16 @@ def _mean_costs(records: Sequence[Record]) -> dict[str, float]:
     return {name: sum(v) / len(v) for name, v in costs.items()}
 
 
-def _ranks(values: Mapping[str, Mapping[int, float]], direction: str, alpha: float) -> dict[str, int]:
-    """Return 1 + the number of entrants that are better by a paired two-sided t test, Holm-corrected over all pairs."""
+def _better(values: Mapping[str, Mapping[int, float]], direction: str, alpha: float) -> set[tuple[str, str]]:
+    """Return the pairs (better, worse) that a paired two-sided t test tells apart, Holm-corrected over all pairs."""
     pairs = list(itertools.combinations(values, 2))
     tests = _compare_all(values, pairs, alpha)
     adjusted = stats.holm([p for p, _ in tests])
-    ranks = dict.fromkeys(values, 1)
-    for (a, b), (_, a_is_larger), p in zip(pairs, tests, adjusted, strict=True):
-        if p <= alpha:
-            ranks[b if a_is_larger == (direction == "up") else a] += 1
-    return ranks
+    return {
+        (a, b) if a_is_larger == (direction == "up") else (b, a)
+        for (a, b), (_, a_is_larger), p in zip(pairs, tests, adjusted, strict=True)
+        if p <= alpha
+    }
 
 
 def _compare_all(

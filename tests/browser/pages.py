@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import report_data as made
 from assay.report import write
-from assay.report.gather import Sources, compose
+from assay.report.content import Sources, compose
 from assay.report.papers import papers
 from assay.report.serve import Server
 from assay.store import Store

@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the page, or serve it until interrupted."""
     from assay import report
-    from assay.report.gather import paths
+    from assay.report.content import paths
 
     sources = report.Sources(args.store, paths(args.verdicts or ()), title=args.title)
     if args.serve:

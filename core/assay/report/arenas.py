@@ -53,7 +53,7 @@ def _arena(
     for metric in _metrics(current, known):
         direction, unit = known[metric.partition("[")[0]]
         rows = [
-            [place[r.entrant], r.rank, short(r.mean), short(r.low), short(r.high), len(r.values)]
+            [place[r.entrant], r.rank, short(r.mean), short(r.low), short(r.high), len(r.values), int(r.apart)]
             for r in rank(current, metric, direction)
         ]
         boards.append({"metric": metric, "direction": direction, "unit": unit, "rows": rows})

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from assay.errors import AssayError
-from assay.report.gather import Sources, gather
+from assay.report.content import Sources, gather
 from assay.report.page import as_json, render
 from assay.store import Store
 

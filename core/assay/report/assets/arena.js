@@ -37,8 +37,8 @@ function arenaPage(task, query) {
 
 // The rows of a leaderboard as objects.
 function ranked(arena, board) {
-  return board.rows.map(([entrant, rank, mean, low, high, n]) => ({
-    ...arena.entrants[entrant], entrant, rank, mean, low, high, n, seeds: seedValues(arena, entrant, board.metric),
+  return board.rows.map(([entrant, rank, mean, low, high, n, apart]) => ({
+    ...arena.entrants[entrant], entrant, rank, mean, low, high, n, apart, seeds: seedValues(arena, entrant, board.metric),
   }));
 }
 
@@ -54,10 +54,9 @@ function entrantLink(arena, row) {
 function leaderboardPart(arena, board) {
   const rows = ranked(arena, board);
   const drawn = rows.filter((r) => r.mean !== null);
-  const tops = drawn.filter((r) => r.rank === 1);
   const columns = [
     { label: "Rank", value: (r) => r.rank, show: (r) => r.rank ?? MISSING, number: true },
-    { label: "Entrant", value: (r) => r.name, show: (r) => h("span", { class: tops.length === 1 && r.rank === 1 ? "first" : null }, entrantLink(arena, r)) },
+    { label: "Entrant", value: (r) => r.name, show: (r) => h("span", { class: r.apart ? "first" : null }, entrantLink(arena, r)) },
     { label: board.metric, value: (r) => r.mean, show: (r) => h("span", { title: String(r.mean) }, number(r.mean)), number: true, downFirst: board.direction === "up" },
     { label: "95 % low", value: (r) => r.low, show: (r) => number(r.low), number: true },
     { label: "95 % high", value: (r) => r.high, show: (r) => number(r.high), number: true },
@@ -67,7 +66,7 @@ function leaderboardPart(arena, board) {
     { label: "Failed", value: (r) => r.failed, show: (r) => (r.failed ? link(`/runs?${new URLSearchParams({ q: r.name, Outcome: "failed" })}`, String(r.failed)) : "0"), number: true },
   ];
   const name = `${arena.task}-${shortName(arena.dataset)}-${board.metric}`.replace(/[^\w-]+/g, "-");
-  return section("Leaderboard", `${board.metric} in ${board.unit}, ${better(board)}. Entrants that differ by no more than chance share a rank (paired t test by seed, Holm over all pairs).`,
+  return section("Leaderboard", `${board.metric} in ${board.unit}, ${better(board)}. Entrants that differ by no more than chance share a rank (paired t test by seed, Holm over all pairs); bold is better than every other.`,
     figure({
       title: `${board.metric}, mean and 95 % interval`, name: `${name}-leaderboard`, listed: false,
       says: `Leaderboard by ${board.metric}, best first: ${drawn.slice(0, 5).map((r) => `${r.name} ${number(r.mean)}`).join(", ")}. The table below has every value.`,
@@ -165,7 +164,7 @@ function datasetPart(arenas, metric) {
         const cell = r.cells[i];
         if (!cell || cell.mean === null) return MISSING;
         const half = cell.low === null ? "" : ` ± ${number((cell.high - cell.low) / 2, 2)}`;
-        return [number(cell.mean), h("span", { class: "soft" }, `${half}  #${cell.rank}`)].map((x) => (typeof x === "string" ? h("span", { class: cell.rank === 1 ? "first" : null }, x) : x));
+        return [number(cell.mean), h("span", { class: "soft" }, `${half}  #${cell.rank}`)].map((x) => (typeof x === "string" ? h("span", { class: cell.apart ? "first" : null }, x) : x));
       },
     })),
   ], rows, { caption: `${metric} by data set`, name: "data-sets" }));
