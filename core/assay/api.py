@@ -10,7 +10,7 @@ from assay.catalog import Catalog
 from assay.entering import enter_data, enter_models
 from assay.errors import AssayError, unknown
 from assay.export import SCHEMA, flat, table
-from assay.leaderboard import Leaderboard, latest, leaderboards
+from assay.leaderboard import Leaderboards, latest, leaderboards
 from assay.plan import Planner, Selection, seeds_of
 from assay.running import Progress, Run, execute
 from assay.spec import COSTS
@@ -87,7 +87,7 @@ def compare(
     dataset: str | None = None,
     scale: str = "small",
     store: str | None = None,
-) -> list[Leaderboard]:
+) -> Leaderboards:
     """Return a leaderboard for each data set of a task, from the store alone: no plugin is imported."""
     with Store(store, create=False) as opened:
         known = opened.metrics(task)

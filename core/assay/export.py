@@ -17,8 +17,8 @@ from typing import Any
 
 from assay.errors import AssayError
 from assay.leaderboard import Leaderboard, Row
-from assay.render import number
 from assay.spec import Record
+from assay.text import number
 
 SCHEMA = 1
 """Version of the table of records."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assay import stats
+from assay import notebook, stats
 from assay.spec import Record, show_params
 
 ALPHA = 0.05
@@ -48,6 +48,24 @@ class Leaderboard:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """Return the table as text."""
+        return notebook.leaderboard(self).text()
+
+    def _repr_html_(self) -> str:
+        return notebook.leaderboard(self).html()
+
+
+class Leaderboards(list[Leaderboard]):
+    """Leaderboards, a list that a notebook shows whole."""
+
+    def __repr__(self) -> str:
+        """Return the tables as text."""
+        return "\n\n".join(map(repr, self))
+
+    def _repr_html_(self) -> str:
+        return "".join(board._repr_html_() for board in self)
+
 
 def label(record: Record, *, backend: bool = False) -> str:
     """Return how an entrant is named in a table: its id, parameters that differ from its own, its backend."""
@@ -64,12 +82,12 @@ def latest(records: Iterable[Record]) -> list[Record]:
 
 def leaderboards(
     records: Iterable[Record], metric: str, direction: str, unit: str, *, alpha: float = ALPHA
-) -> list[Leaderboard]:
+) -> Leaderboards:
     """Return a leaderboard for each (task, data set, scale) among the records, from records of its newest protocol."""
     groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in latest(records):
         groups[record.cell.task, record.cell.dataset, record.cell.scale].append(record)
-    boards = []
+    boards = Leaderboards()
     for (task, dataset, scale), group in sorted(groups.items()):
         current, notes = comparable(group)
         rows = rank(current, metric, direction, alpha)

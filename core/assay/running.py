@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from assay import notebook
 from assay.catalog import Catalog
 from assay.cell import Job
 from assay.executors import inline
@@ -33,6 +34,13 @@ class Run:
 
     def __len__(self) -> int:
         return len(self.digests)
+
+    def __repr__(self) -> str:
+        """Return what became of each entrant as a table of text."""
+        return notebook.run(self).text()
+
+    def _repr_html_(self) -> str:
+        return notebook.run(self).html()
 
 
 def execute(

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from assay import stats
+from assay import notebook, stats
 from assay.claims import Claim
 from assay.deciding import decide, shown
 from assay.expressions import Score
@@ -74,6 +74,13 @@ class Verification:
     records: tuple[Record, ...]
     sources: Mapping[str, str] = field(default_factory=dict)
     entrants: tuple[Model, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return the verdicts as a table of text."""
+        return notebook.verification(self).text()
+
+    def _repr_html_(self) -> str:
+        return notebook.verification(self).html()
 
     @property
     def seconds(self) -> float:
