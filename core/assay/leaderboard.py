@@ -90,7 +90,7 @@ def leaderboards(
     boards = Leaderboards()
     for (task, dataset, scale), group in sorted(groups.items()):
         current, notes = comparable(group)
-        rows = rank(current, metric, direction, alpha)
+        rows = rank(entrants(current), metric, direction, alpha)
         boards.append(Leaderboard(task, dataset, scale, metric, direction, unit, tuple(rows), notes))
     return boards
 
@@ -106,12 +106,17 @@ def comparable(records: Sequence[Record]) -> tuple[list[Record], tuple[str, ...]
     return current, (note,) if older else ()
 
 
-def rank(records: Sequence[Record], metric: str, direction: str, alpha: float = ALPHA) -> list[Row]:
-    """Return the entrants of one arena by a metric, best first, from records of one protocol."""
+def entrants(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Return the records of one arena by the name of their entrant; it names the backend where there are several."""
     several = len({r.cell.backend for r in records}) > 1
-    by_entrant: dict[str, list[Record]] = defaultdict(list)
+    found: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        by_entrant[label(record, backend=several)].append(record)
+        found[label(record, backend=several)].append(record)
+    return dict(found)
+
+
+def rank(by_entrant: Mapping[str, Sequence[Record]], metric: str, direction: str, alpha: float = ALPHA) -> list[Row]:
+    """Return the entrants of one arena by a metric, best first, from records of one protocol."""
     values = {
         name: {r.cell.seed: v for r in group if r.ok and (v := r.value(metric)) is not None}
         for name, group in by_entrant.items()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from assay.leaderboard import ALPHA, comparable, label, latest, rank
+from assay.leaderboard import ALPHA, comparable, entrants, latest, rank
 from assay.report.figures import EXACT, ROUGH, Index, column, short, thinned
 from assay.spec import COSTS, Record
 
@@ -43,10 +43,7 @@ def _arena(
     key: tuple[str, str, str], records: list[Record], known: Mapping[str, tuple[str, str]], shared: Shared
 ) -> dict[str, Any]:
     current, notes = comparable(records)
-    several = len({r.cell.backend for r in current}) > 1
-    by_entrant: dict[str, list[Record]] = defaultdict(list)
-    for record in current:
-        by_entrant[label(record, backend=several)].append(record)
+    by_entrant = entrants(current)
     place = {name: i for i, name in enumerate(sorted(by_entrant))}
     current = [record for name in place for record in by_entrant[name]]
     boards = []
@@ -54,7 +51,7 @@ def _arena(
         direction, unit = known[metric.partition("[")[0]]
         rows = [
             [place[r.entrant], r.rank, short(r.mean), short(r.low), short(r.high), len(r.values), int(r.apart)]
-            for r in rank(current, metric, direction)
+            for r in rank(by_entrant, metric, direction)
         ]
         boards.append({"metric": metric, "direction": direction, "unit": unit, "rows": rows})
     return {

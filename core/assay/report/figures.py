@@ -18,8 +18,8 @@ def short(value: float | None, digits: int = EXACT) -> float | int | None:
     """
     if value is None or not math.isfinite(value):
         return None
-    rounded = value if value == int(value) else float(f"{value:.{digits}g}")
-    return int(rounded) if rounded == int(rounded) and abs(rounded) < 1e15 else rounded
+    rounded = value if value % 1 == 0 else float(f"{value:.{digits}g}")
+    return int(rounded) if rounded % 1 == 0 and abs(rounded) < 1e15 else rounded
 
 
 class Index:
