@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
 import sys
 
 import pytest
 from assay import AssayError, Claim, Paper, recorded, recording, score, sources
 from assay.catalog import Plugin
-from assay.digest import Digester
+from assay.reach import Reach
 from assay.spec import Cell, Record
 from assay.verdicts import Sample, Verification, judge
 
@@ -56,9 +57,10 @@ def plugin(tmp_path, monkeypatch):
 
 @pytest.fixture
 def verification(plugin):
-    module = importlib.import_module("toyverdict")
-    digester = Digester(["toyverdict", "toyverdict_inside"])
-    found = {**digester.sources(module.build), **digester.statements("toyverdict", "assay_papers")}
+    importlib.import_module("toyverdict")
+    reach = Reach(["toyverdict", "toyverdict_inside"])
+    places = reach.reached("toyverdict", "build") | reach.reached("toyverdict", "assay_papers")
+    found = {place: sources._now(place) for place in (f"{module}:{symbol}" for module, symbol in places)}
     samples = {A: Sample({i: 0.9 + 0.01 * i for i in range(5)}), B: Sample({i: 0.5 + 0.02 * i for i in range(5)})}
     records = tuple(
         Record(Cell("toy/arena", "toy/data", "a", (), i, "smoke"), str(i), seconds=1.0, environment={"torch": v})
@@ -180,3 +182,33 @@ def test_the_terminal_says_all_of_it_in_eighty_columns(verification):
     text = render.verification(verification)
     assert max(map(len, text.splitlines())) <= 80
     assert all(word in text for word in ("HOLDS", "a beats b", "95 % interval", "5 seeds", "0.9 against 0.8", "smoke"))
+
+
+def test_the_parameters_of_a_baseline_count(tmp_path, monkeypatch):
+    """Its class has not changed, the call that makes it an entrant has."""
+    path = tmp_path / "toybaselines.py"
+    path.write_text('MODELS = [Model("flat", "t/a", Net, {"width": 3}), Model("deep", "t/a", Net)]\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sources._module.cache_clear()
+    recorded_then = {"toybaselines#flat": sources._now("toybaselines#flat")}
+    edit(path, 'Model("deep", "t/a", Net)', 'Model("deep", "t/a", Net, {"width": 9})')
+    assert sources.changed(recorded_then) == []
+    edit(path, '{"width": 3}', '{"width": 4}')
+    assert sources.changed(recorded_then) == ["toybaselines#flat"]
+
+
+def test_the_copy_in_a_wheel_is_read_where_there_is_no_source_folder(plugin, verification, tmp_path):
+    info = tmp_path / "toy-0.dist-info" / "extra_metadata"
+    info.mkdir(parents=True)
+    (info.parent / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 0\n")
+    (info / "verdict.json").write_text(recording.text(verification))
+    (tmp_path / "pyproject.toml").unlink()
+    found = recorded.read(plugin)
+    assert found.where == "verdict.json in the wheel of toy"
+    assert found.outcomes == {"beats": "holds"}
+
+
+def test_listing_verdicts_needs_neither_numpy_nor_torch():
+    heavy = "{'numpy', 'scipy', 'sqlalchemy', 'torch'} & set(sys.modules)"
+    program = f"import sys; from assay import recorded; recorded.read; assert not {heavy}, {heavy}"
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from assay import stats
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
@@ -154,6 +154,7 @@ def test_tolerances_agree_with_statsmodels(row):
 
 
 @pytest.mark.peer
+@settings(deadline=None)
 @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=8))
 def test_holm_agrees_with_statsmodels(p_values):
     multitest = pytest.importorskip("statsmodels.stats.multitest")

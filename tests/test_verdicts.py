@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from assay import AssayError, Claim, score, slope, trend, within, worst
+from assay.stats import spend
 from assay.verdicts import Sample, judge, untested
 
 acc = score("accuracy", task="sets/point-clouds")
@@ -207,9 +208,17 @@ def test_a_claim_without_its_entrant_is_untested_and_costs_the_others_nothing():
 
 def test_a_sequential_look_widens_the_interval():
     values = {A: sample(0.9, 0.8, 0.95, 0.85, 0.9), B: sample(0.7, 0.62, 0.73, 0.66, 0.71)}
-    whole, look = only(BEATS, values), only(BEATS, values, alpha=0.0125, looks=(5,))
+    whole, look = only(BEATS, values), only(BEATS, values, alpha=0.0125)
     assert look.test.high - look.test.low > whole.test.high - whole.test.low
-    assert (look.confidence, look.looks) == (0.9875, (5,))
+    assert look.confidence == 0.9875
+
+
+def test_values_at_the_bound_of_their_metric_are_judged_with_a_warning():
+    claim = Claim("high", A > 0.9, says="nearly perfect")
+    found = only(claim, {A: sample(1.0, 0.98, 1.0, 0.99, 1.0, bounds=(0.0, 1.0))})
+    assert found.outcome == "holds"
+    assert "pile up at the metric's bound" in found.reason
+    assert not only(claim, {A: sample(0.95, 0.94, 0.96, 0.95, 0.94, bounds=(0.0, 1.0))}).reason
 
 
 # Error rates of whole verdicts, measured with fixed seeds (benchmarks/calibration.py has the long version).
@@ -237,3 +246,15 @@ def test_a_true_claim_is_found_though_seeds_vary_more_than_entrants():
     claims = [Claim("c", A - B > 0.0, says="")]
     held = sum(v.outcome == "holds" for (v,) in simulate(claims, 3.0, 300, 1, shared=10.0))
     assert held / 300 > 0.8
+
+
+def test_three_looks_at_growing_numbers_of_seeds_keep_the_error_of_one():
+    claim, looks, wrong = Claim("c", A - B > 0.0, says=""), (5, 10, 20), 0
+    rng = np.random.default_rng(11)
+    for _ in range(400):
+        a, b = rng.normal(size=(2, 20))
+        wrong += any(
+            only(claim, {A: sample(*a[:n]), B: sample(*b[:n])}, alpha=level).outcome != "inconclusive"
+            for n, level in zip(looks, spend(0.05, looks), strict=True)
+        )
+    assert wrong / 400 < 0.06

@@ -6,22 +6,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+API = 1
+"""Version of what plugins program against: raised when a plugin written for the last one would no longer work."""
 
 if TYPE_CHECKING:
     from assay.api import compare, records, run, verify
     from assay.claims import Claim, score, slope, trend, within, worst
     from assay.context import Context
     from assay.errors import AssayError
+    from assay.executors import Executor
     from assay.hooks import hookimpl
-    from assay.spec import Backend, Dataset, Entrant, Metric, Model, Paper, Schema, Suite, Task
+    from assay.spec import Backend, Dataset, Entrant, Metric, Model, Paper, Probe, Schema, Suite, Task
 
 _HOMES = {
     "assay.api": ("compare", "records", "run", "verify"),
     "assay.claims": ("Claim", "score", "slope", "trend", "within", "worst"),
     "assay.context": ("Context",),
     "assay.errors": ("AssayError",),
+    "assay.executors": ("Executor",),
     "assay.hooks": ("hookimpl",),
-    "assay.spec": ("Backend", "Dataset", "Entrant", "Metric", "Model", "Paper", "Schema", "Suite", "Task"),
+    "assay.spec": ("Backend", "Dataset", "Entrant", "Metric", "Model", "Paper", "Probe", "Schema", "Suite", "Task"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -32,9 +36,11 @@ __all__ = [
     "Context",
     "Dataset",
     "Entrant",
+    "Executor",
     "Metric",
     "Model",
     "Paper",
+    "Probe",
     "Schema",
     "Suite",
     "Task",

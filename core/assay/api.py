@@ -6,14 +6,18 @@ import fnmatch
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from assay import examples
 from assay.catalog import Catalog
+from assay.differing import differ
 from assay.entering import enter_data, enter_models
 from assay.errors import AssayError, unknown
+from assay.executors import Executor
 from assay.export import SCHEMA, flat, table
 from assay.leaderboard import Leaderboards, latest, leaderboards
 from assay.plan import Planner, Selection, seeds_of
+from assay.resampling import Difference
 from assay.running import Progress, Run, execute
-from assay.spec import COSTS
+from assay.spec import COSTS, Record
 from assay.store import Store
 from assay.verifying import verify
 
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 COLUMNS = ("task", "dataset", "model", "seed", "scale", "backend", "digest", "reason", "protocol")
 """By which `records` selects."""
 
-__all__ = ["compare", "flat", "records", "run", "verify"]
+__all__ = ["compare", "differences", "flat", "records", "run", "verify"]
 
 
 def run(
@@ -39,6 +43,8 @@ def run(
     params: Mapping[str, Any] | None = None,
     store: str | None = None,
     force: bool = False,
+    executor: str | Executor = "",
+    keep_examples: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Run every cell of a selection that is not in the store yet.
@@ -55,11 +61,16 @@ def run(
         params: A value, or a list of values to try, by parameter.
         store: Path or SQLAlchemy URL of the records; `.assay/records.db` when None.
         force: Run cells again that are in the store.
-        progress: Called as cells end.
+        executor: `inline`, `pool`, `dask` or an `assay.Executor` with its limits.
+        keep_examples: Keep the scores of single examples beside the store, for `differences`.
+        progress: Called with an `assay.progress.Event` as cells start and end.
 
     Raises:
         AssayError: The selection does not make sense, or the store cannot be used. Nothing has run then.
+        RunError: The store or the executor broke while cells ran. What was stored is safe.
+        KeyboardInterrupt: Ctrl-C. What had ended is stored, and the same call goes on from there.
     """
+    chosen = executor if isinstance(executor, Executor) else Executor(executor)
     names = (what,) if isinstance(what, str) else tuple(what)
     catalog = _catalog_for(names)
     planner = Planner(catalog)
@@ -69,7 +80,7 @@ def run(
     selection = Selection(
         names,
         (*entrants, *mine) if entrants else (),
-        tuple(datasets) or given,
+        (*datasets, *given),
         seeds_of(seeds),
         scale,
         (backend,) if isinstance(backend, str) else tuple(backend),
@@ -77,7 +88,9 @@ def run(
     )
     jobs = planner.jobs(selection)
     with Store(store) as opened:
-        return execute(jobs, catalog, opened, force=force, progress=progress)
+        if keep_examples:
+            jobs = [job._replace(examples=str(examples.folder(opened.address))) for job in jobs]
+        return execute(jobs, catalog, opened, executor=chosen, force=force, progress=progress)
 
 
 def compare(
@@ -89,6 +102,27 @@ def compare(
     store: str | None = None,
 ) -> Leaderboards:
     """Return a leaderboard for each data set of a task, from the store alone: no plugin is imported."""
+    found, name, (direction, unit), _ = _measured(task, metric, dataset, scale, store)
+    return leaderboards(found, name, direction, unit)
+
+
+def differences(
+    task: str,
+    *,
+    metric: str | None = None,
+    dataset: str | None = None,
+    scale: str = "small",
+    store: str | None = None,
+) -> dict[str, list[Difference]]:
+    """Compare the best entrant with each other example by example; by data set, from what `keep_examples` kept."""
+    found, name, (direction, _), address = _measured(task, metric, dataset, scale, store)
+    return differ(found, name, direction, examples.folder(address))
+
+
+def _measured(
+    task: str, metric: str | None, dataset: str | None, scale: str, store: str | None
+) -> tuple[list[Record], str, tuple[str, str], str]:
+    """Return the newest records of a task, the metric with its direction and unit, and the store's address."""
     with Store(store, create=False) as opened:
         known = opened.metrics(task)
         if not known:
@@ -102,8 +136,7 @@ def compare(
             f"no record of {task} at scale {scale!r}{f' on {dataset}' if dataset else ''} in {opened.address}"
         )
     name = metric or next(iter(known))
-    direction, unit = known.get(name, ("down", "")) if name in known else _cost(name, known)
-    return leaderboards(records, name, direction, unit)
+    return records, name, known[name] if name in known else _cost(name, known), opened.address
 
 
 def records(store: str | None = None, **equal: Any) -> pd.DataFrame:

@@ -8,8 +8,7 @@ keywords `family:sets`, `task:sets/point-clouds`, `paper:deep-sets`, `claim:exac
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
-import re
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -58,27 +57,39 @@ class Problem(NamedTuple):
 def installed() -> list[Plugin]:
     """Return every plugin on the path by its metadata alone, ordered by name. Imports no plugin."""
     found: dict[str, Plugin] = {}
-    for distribution in importlib.metadata.distributions():
-        entries = distribution.read_text("entry_points.txt")
-        if entries and f"[{GROUP}]" in entries:
-            plugin = _plugin(distribution, entries)
-            found.setdefault(plugin.name, plugin)
+    for folder in sys.path:
+        for info in _folders_of_metadata(folder or "."):
+            entries = _text(f"{info}/entry_points.txt")
+            if f"[{GROUP}]" in entries:
+                plugin = _plugin(entries, _text(f"{info}/METADATA") or _text(f"{info}/PKG-INFO"))
+                found.setdefault(plugin.name, plugin)
     return [found[name] for name in sorted(found)]
 
 
-def _plugin(distribution: importlib.metadata.Distribution, entries: str) -> Plugin:
-    header = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
+def _folders_of_metadata(folder: str) -> list[str]:
+    """Return the metadata folders of installed distributions. `importlib.metadata` takes ten times as long."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return sorted(f"{folder}/{name}" for name in names if name.endswith((".dist-info", ".egg-info")))
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read().decode("utf-8", "replace").replace("\r\n", "\n")
+    except OSError:
+        return ""
+
+
+def _plugin(entries: str, metadata: str) -> Plugin:
+    header = metadata.partition("\n\n")[0]
     fields = dict(line.split(": ", 1) for line in header.splitlines() if ": " in line and not line.startswith(" "))
     section = entries.partition(f"[{GROUP}]")[2].strip().partition("\n[")[0]
     module = section.splitlines()[0].partition("=")[2].strip() if section else ""
     keywords = tuple(k.strip() for k in fields.get("Keywords", "").split(",") if k.strip())
     return Plugin(fields.get("Name", "?"), fields.get("Version", "?"), fields.get("Summary", ""), module, keywords)
-
-
-def requirements(distribution: str) -> list[str]:
-    """Return the names of the distributions that one requires, the optional ones too."""
-    found = (re.match(r"[A-Za-z0-9._-]+", text) for text in importlib.metadata.requires(distribution) or ())
-    return [match[0] for match in found if match]
 
 
 class Catalog:
@@ -107,7 +118,10 @@ class Catalog:
         self.backends: dict[str, Backend] = {CPU.id: CPU}
         self.papers: dict[str, Paper] = {}
         self.suites: dict[str, Suite] = {}
-        self.origins: dict[tuple[str, Any], str] = {}
+        self.origins: dict[tuple[str, Any], str] = {
+            ("backend", CPU.id): "assay",
+            **{("metric", cost): "assay" for cost in COSTS},
+        }
         self._tried: set[str] = set()
 
     @property
@@ -123,6 +137,7 @@ class Catalog:
             if plugin.name not in self._tried and (wanted is None or not own or own & wanted):
                 self._tried.add(plugin.name)
                 try:
+                    _check_api(plugin)
                     self._register(plugin, importlib.import_module(plugin.module))
                 except KeyboardInterrupt:
                     raise
@@ -136,18 +151,20 @@ class Catalog:
         """Keep nothing of a plugin that cannot be used."""
         if self.manager.has_plugin(plugin.name):
             self.manager.unregister(name=plugin.name)
-        self.problems.append(Problem(plugin.name, reason.splitlines()[0] if reason else "unknown error"))
+        self.problems.append(Problem(plugin.name, " ".join(reason.split())[:240] or "unknown error"))
         print(f"assay: {plugin.name} is left out: {self.problems[-1].reason}", file=sys.stderr)
 
     def _register(self, plugin: Plugin, module: Any) -> None:
         self.manager.register(module, name=plugin.name)
         self.manager.check_pending()
         offered = list(self._offers(plugin, module))
-        for kind, key, _ in offered:
-            other = self.origins.get((kind, key))
+        taken = dict(self.origins)
+        for kind, key, item in offered:
+            other = taken.get((kind, key)) or taken.get((kind, item.id))
             if other is not None:
                 shown = " / ".join(key) if isinstance(key, tuple) else key
                 raise AssayError(f"{kind} {shown!r} is registered by {other} already")
+            taken[kind, key] = plugin.name
         for kind, key, item in offered:
             self.origins[kind, key] = plugin.name
             getattr(self, kind + "s")[key] = item
@@ -155,8 +172,24 @@ class Catalog:
     def task(self, name: str) -> Task:
         """Return a loaded task, or raise an error with the nearest ids."""
         if name not in self.tasks:
-            raise unknown("task", name, [t for p in self.plugins for t in p.having("task")])
+            self.blame("task", name)
+            raise unknown(
+                "task", name, [*self.tasks, *(t for p in self.plugins if not p.paper for t in p.having("task"))]
+            )
         return self.tasks[name]
+
+    def blame(self, kind: str, name: str) -> None:
+        """Raise an error with the reason when the plugin that says it has a task or paper cannot be used."""
+        for plugin in self.plugins:
+            for problem in self.problems:
+                offers = name in plugin.having(kind) and (kind == "paper" or not plugin.paper)
+                if offers and problem.distribution == plugin.name:
+                    raise AssayError(f"{kind} {name!r} cannot be used: {plugin.name}: {problem.reason}")
+
+    def distributions(self, *keys: tuple[str, Any]) -> tuple[tuple[str, str], ...]:
+        """Return (name, version) of the distributions that registered what the keys name, sorted."""
+        names = {self.origins[key] for key in keys if key in self.origins}
+        return tuple(sorted((p.name, p.version) for p in self.plugins if p.name in names))
 
     def model(self, task: str, name: str) -> Model:
         """Return an entrant of a task."""
@@ -179,7 +212,7 @@ class Catalog:
 
     def metric(self, task: Task, name: str) -> Metric:
         """Return a metric or cost by short or full name, as seen from a task."""
-        for key in (name, f"{task.family}/{name}"):
+        for key in (f"{task.family}/{name}", name):
             if key in self.metrics:
                 return self.metrics[key]
         family = [
@@ -199,9 +232,7 @@ class Catalog:
     def paper(self, name: str) -> Paper:
         """Return a loaded paper."""
         if name not in self.papers:
-            for problem in self.problems:
-                if any(p.name == problem.distribution and p.paper == name for p in self.plugins):
-                    raise AssayError(f"paper {name!r} cannot be used: {problem.reason}")
+            self.blame("paper", name)
             raise unknown(
                 "paper", name, [p.paper for p in self.plugins if p.paper], hint=f"(pip install assay-{name}?)"
             )
@@ -234,6 +265,19 @@ class Catalog:
                 if not isinstance(item, expected):
                     raise AssayError(f"{caller.name}() must return a list of {expected.__name__}, got {item!r:.80}")
                 yield expected.__name__.lower(), _key(plugin, item), item
+
+
+def _check_api(plugin: Plugin) -> None:
+    """Raise when a plugin declares (keyword `api:1`) another version of the core's interface than this one."""
+    import assay
+
+    for version in plugin.having("api"):
+        if version != str(assay.API):
+            behind = "assay" if version.isdigit() and int(version) > assay.API else plugin.name
+            raise AssayError(
+                f"made for version {version} of assay's plugin interface, this assay {assay.__version__} offers "
+                f"{assay.API}: pip install --upgrade {behind}"
+            )
 
 
 def _key(plugin: Plugin, item: Any) -> Any:

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import functools
 import importlib.metadata
 import math
-import os
 import platform
 import sys
 import time
 import traceback
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from assay.context import Context, isolated_generators
+from assay import examples
+from assay.capture import Tee
+from assay.context import Context, PinnedThreads, isolated_generators
+from assay.failures import DataError, joined, short_traceback, shortened
 from assay.hooks import hookimpl
 from assay.spec import COSTS, Backend, Cell, Dataset, Entrant, Metric, Model, Record, Task, metric_key
 
+Distributions = tuple[tuple[str, str], ...]
+"""Names and versions."""
+
 
 class Job(NamedTuple):
-    """A cell with everything that its ids stand for."""
+    """A cell with everything that its ids stand for. `examples` is the folder for scores of examples, empty for none."""
 
     cell: Cell
     digest: str
@@ -33,6 +41,9 @@ class Job(NamedTuple):
     model: Model
     metrics: tuple[Metric, ...]
     backend: Backend
+    distributions: Distributions = ()
+    """Those that the task, the data set and the model come from."""
+    examples: str = ""
 
 
 class InvalidMetric(Exception):
@@ -40,12 +51,20 @@ class InvalidMetric(Exception):
 
 
 class Runner:
-    """Runs jobs one after another in this process. `hook` is pluggy's relay, through which plugins take part."""
+    """Runs jobs one after another in this process. A context manager: the plugins of `manager` take part while it is open."""
 
     def __init__(self, manager: Any) -> None:
         self.manager = manager
         self.job: Job | None = None
         self._data: tuple[tuple[Any, ...], Any] | None = None
+        self._threads = PinnedThreads()
+
+    def __enter__(self) -> Runner:
+        self.manager.register(self, name="assay-runner")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.manager.unregister(self)
 
     @hookimpl
     def assay_run_cell(self, cell: Cell, ctx: Context) -> Record:
@@ -56,35 +75,35 @@ class Runner:
 
     def run(self, job: Job) -> Record:
         """Run a job and return its record; whatever the entrant raises becomes the reason of a failed record."""
-        hook = self.manager.hook
-        if not self.manager.is_registered(self):
-            self.manager.register(self, name="assay-runner")
-        hook.assay_cell_started(cell=job.cell)
         start = time.perf_counter()
         ctx = Context(job.cell, job.task.budgets[job.cell.scale], job.backend)
         self.job = job
+        output = Tee(sys.stderr)
         try:
-            record: Record = hook.assay_run_cell(cell=job.cell, ctx=ctx)
-        except Exception as error:
-            record = failure(job, f"error: {type(error).__name__}: {error}", short_traceback(error))
+            with self._threads, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+                record: Record = self.manager.hook.assay_run_cell(cell=job.cell, ctx=ctx)
+            if not isinstance(record, Record):
+                record = failure(job, f"error: a plugin's assay_run_cell returned {record!r:.40} and no record")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: an entrant that calls sys.exit has failed
+            name = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
+            record = failure(job, f"error: {name}{error}", short_traceback(error))
         finally:
             ctx.close()
-        record = dataclasses.replace(
-            record,
-            seconds=time.perf_counter() - start,
-            protocol=job.protocol,
-            environment=environment(job.model.build.__module__, job.task.run.__module__),
-            finished=time.time(),
-        )
-        hook.assay_cell_finished(cell=job.cell, record=record)
-        return record
+        if record.reason:
+            record = dataclasses.replace(record, detail=joined(record.detail, output.tail))
+        return finish(record, job.protocol, time.perf_counter() - start, job.distributions)
 
     def data(self, job: Job, ctx: Context) -> Any:
         """Return the cell's data; the last loaded is kept, as neighbouring cells share it. Arrays are read-only."""
         key = (job.dataset, ctx.data_seed, job.cell.scale, job.cell.source)
         if self._data is None or self._data[0] != key:
             self._data = None
-            data = job.dataset.load(ctx.data_seed, job.cell.scale, job.cell.source)
+            try:
+                data = job.dataset.load(ctx.data_seed, job.cell.scale, job.cell.source)
+            except Exception as error:
+                raise DataError(f"data set {job.cell.dataset}: {type(error).__name__}: {error}") from error
             protect(data)
             self._data = (key, data)
         return self._data[1]
@@ -96,7 +115,7 @@ def measure(job: Job, data: Any, ctx: Context) -> Record:
     reset = job.backend.reset_memory or reset_resident_peak
     reset()
     before = resident("VmRSS") or 0
-    with isolated_generators(ctx.model_seed):
+    with isolated_generators(ctx.model_seed, ctx.device):
         outcome = dict(job.task.run(entrant, data, ctx))
         peak = job.backend.peak_memory() if job.backend.peak_memory else resident("VmHWM")
         if peak is not None:
@@ -107,6 +126,7 @@ def measure(job: Job, data: Any, ctx: Context) -> Record:
             conditions += extra.pop("conditions", ())
             outcome |= extra
         metrics: dict[str, float] = {}
+        kept: dict[str, Any] = {}
         invalid: list[str] = []
         for knobs, fields in [({}, outcome), *conditions]:
             view = {**outcome, **fields}
@@ -115,8 +135,12 @@ def measure(job: Job, data: Any, ctx: Context) -> Record:
                     key = metric_key(metric.id, knobs)
                     try:
                         metrics[key] = checked(metric, metric.compute(view))
+                        if job.examples and metric.examples is not None:
+                            kept[key] = example_scores(metric.examples(view), metrics[key])
                     except InvalidMetric as error:
                         invalid.append(f"{key} {error}")
+    if job.examples:
+        examples.write(Path(job.examples), job.digest, kept, data)
     costs = {name: ctx.costs[name] for name in COSTS if name in ctx.costs}
     reason = "invalid metric: " + "; ".join(invalid) if invalid else ""
     return Record(job.cell, job.digest, metrics, costs, tuple(ctx.curve), reason)
@@ -135,15 +159,37 @@ def checked(metric: Metric, value: Any) -> float:
     return number
 
 
-def failure(job: Job, reason: str, detail: str = "") -> Record:
+def example_scores(scores: Any, value: float) -> NDArray[np.float64]:
+    """Return scores of examples as a float array (examples,); raise InvalidMetric when their mean is not the metric."""
+    array = np.asarray(scores, dtype=float)
+    if array.ndim != 1 or not len(array) or not math.isclose(array.mean(), value, rel_tol=1e-4, abs_tol=1e-7):
+        raise InvalidMetric(f"is {value}, and the mean of its examples is {array.mean() if array.size else None}")
+    return array
+
+
+class Planned(Protocol):
+    """What a failed record needs to know: a job, or what travels of it."""
+
+    @property
+    def cell(self) -> Cell: ...  # noqa: D102
+    @property
+    def digest(self) -> str: ...  # noqa: D102
+
+
+def failure(job: Planned, reason: str, detail: str = "") -> Record:
     """Return the record of a cell that failed."""
-    return Record(job.cell, job.digest, reason=reason.strip(), detail=detail)
+    return Record(job.cell, job.digest, reason=shortened(reason.strip()), detail=detail)
 
 
-def short_traceback(error: BaseException, frames: int = 6) -> str:
-    """Return the innermost frames of a traceback and the error, without the frames of assay itself."""
-    stack = [f for f in traceback.extract_tb(error.__traceback__) if f"{os.sep}assay{os.sep}" not in f.filename]
-    return "".join([*traceback.format_list(stack[-frames:]), *traceback.format_exception_only(error)]).rstrip()
+def finish(record: Record, protocol: str, seconds: float = 0.0, distributions: Distributions = ()) -> Record:
+    """Return a record with what every one has at its end: duration, surroundings and time of day."""
+    return dataclasses.replace(
+        record,
+        seconds=seconds,
+        protocol=protocol,
+        environment=environment(distributions, "torch" in sys.modules),
+        finished=time.time(),
+    )
 
 
 def protect(data: Any) -> None:
@@ -190,11 +236,18 @@ def resident(field: str) -> int | None:
 
 
 @functools.cache
-def environment(*modules: str) -> Mapping[str, str]:
-    """Return versions and machine: Python, assay, numpy, torch if loaded, and the distributions of the modules given."""
-    packages = importlib.metadata.packages_distributions() if any(m.startswith("assay_") for m in modules) else {}
-    names = {d for m in modules for d in packages.get(m.partition(".")[0], ())} | {"assay", "numpy"}
-    if "torch" in sys.modules:
-        names.add("torch")
-    versions = {name: importlib.metadata.version(name) for name in sorted(names)}
-    return {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system(), **versions}
+def environment(distributions: Distributions, torch: bool) -> Mapping[str, str]:
+    """Return versions and machine: Python, assay, numpy, torch where it was loaded, and the distributions given."""
+    names = ("assay", "numpy", "torch") if torch else ("assay", "numpy")
+    libraries = {name: importlib.metadata.version(name) for name in names}
+    system = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+    return {**system, **libraries, **dict(distributions)}
+
+
+def notify(hook: Any, **told: Any) -> None:
+    """Tell the plugins of a hook; one that fails to listen costs a line of warning, not the run."""
+    try:
+        hook(**told)
+    except Exception as error:
+        where = [frame.filename for frame in traceback.extract_tb(error.__traceback__)][-1]
+        print(f"assay: {hook.name} failed in {where}: {type(error).__name__}: {error}", file=sys.stderr)

@@ -11,7 +11,24 @@ from collections.abc import Sequence
 import assay
 from assay.errors import AssayError
 
-COMMANDS = ("list", "show", "run", "verify", "power", "compare", "report", "export", "doctor")
+COMMANDS = (
+    "list",
+    "show",
+    "run",
+    "verify",
+    "power",
+    "compare",
+    "report",
+    "export",
+    "track",
+    "check",
+    "new",
+    "install",
+    "uninstall",
+    "docs",
+    "completion",
+    "doctor",
+)
 
 EPILOG = """\
 examples:
@@ -25,14 +42,20 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0 good, 1 something failed, 2 usage, 130 stopped."""
-    args = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:2] == ["complete", "--"]:
+        from assay.completing import candidates
+
+        print("\n".join(candidates(words[2:], _parser())))
+        return 0
+    args = _parser().parse_args(words)
     try:
         return int(importlib.import_module(f"assay.commands.{args.command}").run(args))
     except AssayError as error:
         if args.debug:
             raise
         print(f"assay: {error}", file=sys.stderr)
-        return 2
+        return error.status
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

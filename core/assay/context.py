@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+import os
 import random
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -98,23 +99,75 @@ class Context:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
 
+_LENT = np.random.MT19937(0)
+"""Stands in for NumPy's global generator while a cell runs: changing it over costs less than copying its state."""
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class PinnedThreads:
+    """A context manager, to be entered again and again, in which numerical libraries use `THREADS` threads.
+
+    Those that are loaded are told so; one that loads meanwhile reads it from the environment. All is put back after.
+    """
+
+    def __init__(self) -> None:
+        self._modules = 0
+        self._controller: Any = None
+        self._undo: list[Callable[[], None]] = []
+
+    def __enter__(self) -> None:
+        if self._modules != len(sys.modules):
+            from threadpoolctl import ThreadpoolController
+
+            self._controller = ThreadpoolController()
+            self._modules = len(sys.modules)
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            threads = torch.get_num_threads()
+            self._undo.append(lambda: torch.set_num_threads(threads))
+            torch.set_num_threads(THREADS)
+        limited = self._controller.limit(limits=THREADS)
+        before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(THREADS)))
+        self._undo += [limited.restore_original_limits, lambda: _restore(before)]
+
+    def __exit__(self, *exception: object) -> None:
+        while self._undo:
+            self._undo.pop()()
+
+
+def _restore(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
 @contextlib.contextmanager
-def isolated_generators(seed: int) -> Iterator[None]:
-    """Seed the global generators of random, NumPy and torch for a block, fix torch's threads; put all back after it."""
+def isolated_generators(seed: int, device: str = "cpu") -> Iterator[None]:
+    """Seed the global generators of random, NumPy and torch for a block, and put all back after it."""
     torch = sys.modules.get("torch")
-    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - restored below
+    python_state, numpy_bits = random.getstate(), np.random.get_bit_generator()  # type: ignore[attr-defined]
     random.seed(seed)
+    np.random.set_bit_generator(_LENT)  # type: ignore[attr-defined]
     np.random.seed(seed % 2**32)  # noqa: NPY002
     try:
-        if torch is None:
+        with _torch_as_found(torch, seed, device) if torch else contextlib.nullcontext():
             yield
-            return
-        threads = torch.get_num_threads()
-        torch.set_num_threads(THREADS)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            yield
-        torch.set_num_threads(threads)
     finally:
         random.setstate(python_state)
-        np.random.set_state(numpy_state)  # noqa: NPY002
+        np.random.set_bit_generator(numpy_bits)  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _torch_as_found(torch: Any, seed: int, device: str) -> Iterator[None]:
+    on_cpu = device == "cpu"  # then other devices' generators are left alone: asking for them costs more than a cell
+    dtype = torch.get_default_dtype()
+    try:
+        with torch.random.fork_rng(devices=[] if on_cpu else None):
+            (torch.default_generator if on_cpu else torch).manual_seed(seed)
+            yield
+    finally:
+        torch.set_default_dtype(dtype)

@@ -1,250 +1,192 @@
 """The content address of a cell: what it runs, from which sources, with which parameters and seed.
 
-A cell's sources are the top-level statements that its task, data set, model and metrics reach by name, followed through
-imports inside assay's plugins (and the user's own file). Comments, formatting, docstrings and statements that nothing
-reaches do not count: editing a claim's text, another paper or another task leaves the cell as it is. Libraries such as
-torch are not part of the address; their versions stand in the record.
+A function or class counts by the statements that it reaches (see `assay.reach`) and by what it is bound to: the
+variables of a closure, the arguments of a partial, the object of a method. Data count by their content. Libraries such
+as torch are not part of the address; their versions stand in the record.
 """
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
-import importlib.util
-import inspect
-import json
-import sys
-import sysconfig
+import types
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from assay.spec import Cell, Dataset, Metric, Model, Task
+from assay.reach import Reach
+from assay.spec import Backend, Cell, Dataset, Metric, Model, Task
 
 PROTOCOL = 1
 """Raised whenever the core measures differently, so that older records are not taken for new ones."""
 
+_ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...))
+_OF_NO_MEANING = frozenset(
+    ("__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__")
+)
+
 
 def _hash(*parts: str) -> str:
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
-
-
-class Module:
-    """The top-level statements of a source file by the names they bind."""
-
-    def __init__(self, name: str, source: str) -> None:
-        self.name = name
-        self.bound: dict[str, list[ast.stmt]] = {}
-        self.effects: list[ast.stmt] = []
-        for statement in _one_name_imports(ast.parse(source).body):
-            names = list(_binds(statement))
-            for bound in names:
-                self.bound.setdefault(bound, []).append(statement)
-            if not names and not _is_docstring(statement):
-                self.effects.append(statement)
-
-    def reached(self, symbol: str | None) -> list[ast.stmt]:
-        """Return the statements that bind a symbol, or all of them; statements run for their effect come along."""
-        if symbol is None or symbol not in self.bound:
-            return [*(s for statements in self.bound.values() for s in statements), *self.effects]
-        return [*self.bound[symbol], *self.effects]
+    return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 class Digester:
-    """Computes digests, keeping parsed sources and the closures found. One is made for a run.
+    """Computes digests, keeping parsed sources and what was computed. One is made for a run.
 
-    `packages` are the top-level packages whose sources count, beside those named `assay_...` and the user's own files.
+    `packages` are the top-level packages of the plugins, whose sources count.
     """
 
     def __init__(self, packages: Iterable[str] = ()) -> None:
-        self._packages = set(packages)
-        self._modules: dict[str, Module] = {}
-        self._code: dict[Any, str] = {}
+        self._reach = Reach(packages)
+        self._known: dict[int, tuple[Any, str]] = {}
         self._files: dict[str, str] = {}
 
     def protocol(self, task: Task, dataset: Dataset, metrics: Iterable[Metric], scale: str) -> str:
         """Return the digest of what all entrants of a task and data set share: records of one protocol compare."""
-        key = (id(task), id(dataset), scale)
-        if key not in self._code:
-            budget = json.dumps(dict(task.budgets[scale]), sort_keys=True, default=repr)
-            functions: list[Callable[..., Any]] = [
-                task.run,
-                dataset.load,
-                *(m.compute for m in metrics if m.id in task.metrics),
-            ]
-            self._code[key] = _hash(str(PROTOCOL), budget, *map(self.code, functions))
-        return self._code[key]
+        budget = self.value(dict(task.budgets[scale]))
+        return _hash(str(PROTOCOL), budget, self.code(task.run), self.code(dataset.load), *map(self._metric, metrics))
 
-    def cell(self, cell: Cell, model: Model, protocol: str, metrics: Iterable[Metric]) -> str:
-        """Return the content address of a cell, 32 hexadecimal digits. `metrics` are those of the model's own plugin."""
-        key = (id(model), protocol)
-        if key not in self._code:
-            functions: list[Callable[..., Any]] = [model.build, *(m.compute for m in metrics)]
-            self._code[key] = _hash(protocol, *(self.code(function) for function in functions))
-        params = json.dumps({**model.params, **dict(cell.params)}, sort_keys=True, default=repr)
+    def entry(self, cell: Cell, model: Model, protocol: str, metrics: Iterable[Metric], backend: Backend) -> str:
+        """Return the digest of all that a cell shares with its other seeds. `metrics` are of the model's own plugin."""
+        params = self.value({**model.params, **dict(cell.params)})
         source = self._file(cell.source) if cell.source else ""
-        names = (cell.task, cell.dataset, cell.model, cell.scale, cell.backend, str(cell.seed))
-        return _hash(self._code[key], params, source, *names)
+        where = (backend.device, self.code(backend.prepare), self.code(backend.autocast))
+        names = (cell.task, cell.dataset, cell.model, cell.scale, cell.backend)
+        return _hash(protocol, self.code(model.build), params, source, *where, *names, *map(self._metric, metrics))
 
-    def code(self, function: Callable[..., Any]) -> str:
-        """Return the digest of the sources that a function or class reaches."""
-        if function not in self._code:
-            self._code[function] = self._digest(function)
-        return self._code[function]
+    def code(self, function: Any) -> str:
+        """Return the digest of a function, class or other callable."""
+        if id(function) not in self._known:
+            self._known[id(function)] = function, self.value(function)
+        return self._known[id(function)][1]
 
-    def sources(self, function: Callable[..., Any]) -> dict[str, str]:
-        """Return by `module:symbol` the digest of each statement that a function or class reaches."""
-        if isinstance(function, functools.partial):
-            parts = [function.func, *(a for a in (*function.args, *function.keywords.values()) if callable(a))]
-            return {place: digest for part in parts for place, digest in self.sources(part).items()}
-        if not _source_file(function.__module__):
-            return {}
-        return self.statements(function.__module__, function.__qualname__.partition(".")[0])
-
-    def statements(self, module: str, symbol: str) -> dict[str, str]:
-        """Return by `module:symbol` the digest of each statement that a symbol of a module reaches."""
-        seen: dict[tuple[str, str | None], list[ast.stmt]] = {}
-        self._follow(self._module(module), symbol, seen)
-        return {f"{name}:{bound or '*'}": meaning(found) for (name, bound), found in seen.items()}
-
-    def _digest(self, function: Callable[..., Any]) -> str:
-        if isinstance(function, functools.partial):
-            bound = [self.code(a) if callable(a) else json.dumps(a, default=repr) for a in function.args]
-            return _hash(self.code(function.func), *bound, json.dumps(function.keywords, sort_keys=True, default=repr))
-        module = self._module(function.__module__) if _source_file(function.__module__) else None
-        if module is None:
-            try:
-                return _hash(ast.dump(ast.parse(inspect.cleandoc(inspect.getsource(function)))))
-            except (OSError, TypeError, SyntaxError):
-                return uuid.uuid4().hex  # made where no source is kept (a plain console): never taken for another's
-        symbol = function.__qualname__.partition(".")[0]
-        seen: dict[tuple[str, str | None], list[ast.stmt]] = {}
-        self._follow(module, symbol, seen)
-        return _hash(*("\n".join(map(_dump, seen[key])) for key in sorted(seen, key=str)))
-
-    def _follow(self, module: Module, symbol: str | None, seen: dict[tuple[str, str | None], list[ast.stmt]]) -> None:
-        """Add to `seen` the statements that bind a symbol, and all that they reach."""
-        if (module.name, symbol) in seen:
-            return
-        statements = module.reached(symbol)
-        seen[module.name, symbol] = statements
-        for statement in statements:
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Name) and node.id in module.bound and node.id != symbol:
-                    self._follow(module, node.id, seen)
-                elif isinstance(node, ast.Import):
-                    for alias in node.names:
-                        self._follow_import(alias.name, None, seen)
-                elif isinstance(node, ast.ImportFrom):
-                    for alias in node.names:
-                        self._follow_import(_absolute(module.name, node), alias.name, seen)
-
-    def _follow_import(self, target: str, name: str | None, seen: dict[tuple[str, str | None], list[ast.stmt]]) -> None:
-        """Follow `import target` (no name) or `from target import name` where the target's source counts."""
-        if not self._counts(target):
-            return
-        if name and _source_file(f"{target}.{name}"):
-            target, name = f"{target}.{name}", None
-        if _source_file(target):
-            self._follow(self._module(target), None if name == "*" else name, seen)
-
-    def _counts(self, module: str) -> bool:
-        top = module.partition(".")[0]
-        return top.startswith("assay_") or top in self._packages or (top != "assay" and _is_users(top))
-
-    def _module(self, name: str) -> Module:
-        if name not in self._modules:
-            self._modules[name] = Module(name, Path(_source_file(name) or "").read_text(encoding="utf-8"))
-        return self._modules[name]
+    def _metric(self, metric: Metric) -> str:
+        return _hash(metric.id, self.code(metric.compute), repr(metric.needs), repr(metric.bounds))
 
     def _file(self, path: str) -> str:
+        """Return the digest of a file's content, or of all files in a folder with their names."""
         if path not in self._files:
-            with open(path, "rb") as stream:
-                self._files[path] = hashlib.blake2b(stream.read(), digest_size=16).hexdigest()
+            root = Path(path)
+            files = sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]
+            whole = hashlib.blake2b(digest_size=16)
+            for file in files:
+                whole.update(b"" if file == root else file.relative_to(root).as_posix().encode() + b"\0")
+                with file.open("rb") as stream:
+                    while block := stream.read(1 << 20):
+                        whole.update(block)
+            self._files[path] = whole.hexdigest()
         return self._files[path]
 
+    def value(self, value: Any, within: tuple[int, ...] = ()) -> str:
+        """Return the digest of a value that takes part in a computation; `within` are the ids of what holds it.
 
-@functools.lru_cache(maxsize=4096)
-def _source_file(module: str) -> str | None:
-    """Return the path of a module's Python source, None if it has none (a package without code, a builtin)."""
-    loaded = sys.modules.get(module)
-    path = getattr(loaded, "__file__", None)
-    if path is None and loaded is None:
-        try:
-            found = importlib.util.find_spec(module)
-        except (ImportError, ValueError):
-            return None
-        path = found.origin if found else None
-    return path if path and path.endswith(".py") else None
+        What cannot be told apart by its content (an open file, a lock) gets a digest of its own: such cells run anew.
+        """
+        if isinstance(value, _ATOMS):
+            return repr(value)
+        if id(value) in within:
+            return "(itself)"
+        inner = functools.partial(self.value, within=(*within, id(value)))
+        if isinstance(value, list | tuple):
+            return f"({','.join(map(inner, value))})"
+        if isinstance(value, set | frozenset):
+            return f"{{{','.join(sorted(map(inner, value)))}}}"
+        if isinstance(value, Mapping):
+            return f"{{{','.join(sorted(f'{inner(k)}:{inner(v)}' for k, v in value.items()))}}}"
+        if isinstance(value, types.ModuleType):
+            return self._named(value.__name__, "")
+        return _hash(type(value).__qualname__, *self._parts(value, inner))
 
-
-@functools.lru_cache(maxsize=4096)
-def _is_users(package: str) -> bool:
-    """Whether a package is the user's own: Python source outside the standard library and the installed packages."""
-    path = _source_file(package)
-    if path is None or {"site-packages", "dist-packages"} & set(Path(path).parts):
-        return False  # of this environment, or of one that it builds on
-    return not any(Path(path).is_relative_to(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib"))
-
-
-def _absolute(module: str, node: ast.ImportFrom) -> str:
-    if not node.level:
-        return node.module or ""
-    package = module if (_source_file(module) or "").endswith("__init__.py") else module.rpartition(".")[0]
-    return importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-
-
-def _binds(statement: ast.stmt) -> Iterator[str]:
-    """Yield the names that a top-level statement binds."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        yield statement.name
-        return
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
-
-
-def _one_name_imports(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements with `from a import b, c` taken apart, so that each name brings along only its own import."""
-    for statement in statements:
-        if isinstance(statement, ast.Import):
-            yield from (ast.Import([alias]) for alias in statement.names)
-        elif isinstance(statement, ast.ImportFrom):
-            yield from (ast.ImportFrom(statement.module, [alias], statement.level) for alias in statement.names)
+    def _parts(self, value: Any, inner: Any) -> Iterator[str]:
+        """Yield the digests of what a callable or an object is made of."""
+        if isinstance(value, functools.partial):
+            yield from map(inner, (value.func, value.args, value.keywords))
+        elif isinstance(value, types.MethodType):
+            yield from map(inner, (value.__func__, value.__self__))
+        elif isinstance(value, staticmethod | classmethod):
+            yield inner(value.__func__)
+        elif isinstance(value, property):
+            yield from map(inner, (value.fget, value.fset, value.fdel))
+        elif isinstance(value, type):
+            yield self._named(value.__module__, value.__qualname__)
+            if self._is_live(value.__module__) or "<locals>" in value.__qualname__:
+                yield from map(inner, value.__bases__)
+                yield inner({name: member for name, member in vars(value).items() if name not in _OF_NO_MEANING})
+        elif isinstance(value, types.FunctionType):
+            yield self._named(value.__module__, value.__qualname__)
+            yield from self._bound(value, inner)
+        elif isinstance(value, types.BuiltinFunctionType):
+            yield f"{value.__module__}.{value.__qualname__}"
         else:
-            yield statement
+            yield from self._state(value, inner)
+
+    def _bound(self, function: types.FunctionType, inner: Any) -> Iterator[str]:
+        """Yield the digests of what a function's source does not tell: closure, defaults, a notebook's globals."""
+        held = _contents(function)
+        if not self._reach.counts(function.__module__ or ""):
+            held = [item for item in held if callable(item)]  # a library's wrapper: what it wraps, not its own state
+        yield inner(held)
+        if "<locals>" in function.__qualname__:
+            yield inner((function.__defaults__, function.__kwdefaults__))
+        if self._is_live(function.__module__):
+            names: dict[str, None] = {}
+            yield inner(list(_bytecode(function.__code__, names)))
+            used = [name for name in names if name in function.__globals__]
+            yield inner({name: function.__globals__[name] for name in used})
+            yield inner((function.__defaults__, function.__kwdefaults__))
+
+    def _state(self, value: Any, inner: Any) -> Iterator[str]:
+        """Yield the digests of an object's class and content, as pickling would take it apart."""
+        yield inner(type(value))
+        try:
+            reduced = value.__reduce_ex__(4)
+        except Exception:
+            yield uuid.uuid4().hex
+            return
+        if isinstance(reduced, str):
+            yield reduced
+        else:
+            yield from map(inner, reduced[:3])
+            yield from (inner(list(items)) for items in reduced[3:5] if items is not None)
+
+    def _named(self, module: str | None, qualname: str) -> str:
+        """Return the digest of the sources that a name reaches, or the name alone where they do not count."""
+        if not module or not self._reach.counts(module) or not self._reach.path(module):
+            return f"{module}.{qualname}"
+        return _hash(qualname, *sorted(self._reach.reached(module, qualname.partition(".")[0] or None).values()))
+
+    def _is_live(self, module: str | None) -> bool:
+        """Whether a module counts and no file keeps its source: a notebook or a console."""
+        return bool(module) and self._reach.counts(module or "") and not self._reach.path(module or "")
 
 
-def _is_docstring(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+def _contents(function: types.FunctionType) -> list[Any]:
+    """Return what the variables of a closure hold; one that is not bound yet is left out."""
+    found = []
+    for cell in function.__closure__ or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:
+            continue
+    return found
 
 
-WORDS = frozenset({"says", "published", "notes", "title"})
-"""Arguments that tell a reader something and change no verdict."""
+def _bytecode(code: types.CodeType, names: dict[str, None]) -> Iterator[Any]:
+    """Yield the instructions and constants of a code object and of those inside; add the names used to `names`."""
+    names.update(dict.fromkeys(code.co_names))
+    yield code.co_code
+    yield code.co_names + code.co_varnames
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _bytecode(constant, names)
+        else:
+            yield constant
 
 
-def meaning(statements: Iterable[ast.stmt]) -> str:
-    """Return the digest of statements, free of comments, formatting, docstrings and of the arguments in WORDS."""
-    return _hash(*(_dump(statement, WORDS) for statement in statements))[:16]
-
-
-def _dump(node: Any, words: frozenset[str] = frozenset()) -> str:
-    """Return the meaning of a syntax tree: the same for any formatting and any Python version that can parse it."""
-    if isinstance(node, list):
-        kept = (
-            item for item in node if not (_is_docstring(item) or (isinstance(item, ast.keyword) and item.arg in words))
-        )
-        return "[" + ",".join(_dump(item, words) for item in kept) + "]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []) and name != "ctx")
-    return type(node).__name__ + "(" + ",".join(f"{name}={_dump(value, words)}" for name, value in fields) + ")"
+def entry_at(entry: str, seed: int) -> str:
+    """Return the content address of a cell, 32 hexadecimal digits, from its entry's digest and its seed."""
+    return _hash(entry, str(seed))
 
 
 def combined(digests: Mapping[str, str]) -> str:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
+import os
 import platform
-import re
+import shutil
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
+from packaging.requirements import Requirement
+
 from assay.catalog import Catalog, Plugin
+from assay.context import THREADS
 from assay.errors import AssayError
+from assay.executors import cpus, show_size
 from assay.store import Store
 
 PLATFORM_HINT = "pip install torch (the CPU build is enough)"
@@ -44,34 +49,84 @@ def examine(store: str | None = None) -> list[Finding]:
     for backend in catalog.backends.values():
         why_not = backend.available()
         findings.append(Finding(f"backend {backend.id}", why_not or "available", True))
+    return [*findings, *_executors(), *_store(store)]
+
+
+def _executors() -> list[Finding]:
+    """Say how cells can be run here, and within which limits."""
+    forks, tells = hasattr(os, "fork"), Path("/proc/self/status").exists()
+    pool = "forks from a server of its own; limits on time" + (
+        " and memory" if tells else "; memory cannot be watched here"
+    )
+    absent = "not installed: needed for --executor dask only"
+    dask = _installed("distributed")
+    return [
+        Finding("executor pool", pool if forks else "this system cannot fork: inline and dask remain", True),
+        Finding(
+            "executor dask",
+            f"distributed {dask}" if dask else absent,
+            True,
+            "" if dask else "pip install 'assay[dask]'",
+        ),
+        Finding("cpus", f"{cpus()}: as many workers by default, {THREADS} thread each", True),
+        *_memory(),
+    ]
+
+
+def _memory() -> list[Finding]:
     try:
-        with Store(store, create=False) as opened:
-            text = f"{opened.address}, {len(opened)} records" if opened.exists else f"{opened.address}, not made yet"
-            findings.append(Finding("store", text, True))
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return []
+    share = size // cpus()
+    do = "" if share >= 2**30 else "run with fewer --workers"
+    return [Finding("memory", f"{show_size(size)}, {show_size(share)} a worker", not do, do)]
+
+
+def _store(address: str | None) -> list[Finding]:
+    """Say whether the store can be opened, and whether there is room for more."""
+    try:
+        with Store(address, create=False) as opened:
+            text = f"{opened.shown}, {len(opened)} records" if opened.exists else f"{opened.shown}, not made yet"
+            local = opened.dialect == "sqlite"
+            folder = Path(opened.address).resolve().parent
     except AssayError as error:
-        findings.append(Finding("store", str(error), False))
+        return [Finding("store", str(error), False)]
+    findings = [Finding("store", text, True)]
+    if local:
+        there = next(f for f in (folder, *folder.parents) if f.exists())
+        free = shutil.disk_usage(there).free
+        do = "free some, or name a store elsewhere by --store or $ASSAY_STORE"
+        findings.append(
+            Finding("disk", f"{show_size(free)} free for the store", free >= 2**28, do if free < 2**28 else "")
+        )
     return findings
 
 
 def missing(plugin: Plugin) -> str:
-    """Return how to install what a plugin requires and is not there, empty when all is there."""
-    requires = importlib.metadata.requires(plugin.name) or []
-    names = [m[0] for r in requires if "extra ==" not in r and (m := re.match(r"[A-Za-z0-9._-]+", r))]
-    absent = [name for name in names if not _installed(name)]
+    """Return how to install what a plugin requires and is not there or too old, empty when all is there."""
+    absent = []
+    for text in importlib.metadata.requires(plugin.name) or []:
+        wanted = Requirement(text)
+        if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+            found = _installed(wanted.name)
+            if found is None or not wanted.specifier.contains(found, prereleases=True):
+                absent.append(f"'{wanted.name}{wanted.specifier}'" if wanted.specifier else wanted.name)
     return f"pip install {' '.join(absent)}" if absent else ""
 
 
-def _installed(name: str) -> bool:
+def _installed(name: str) -> str | None:
+    """Return the version of a distribution, None where it is not installed."""
     try:
-        importlib.metadata.version(name)
+        return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+        return None
 
 
 def _library(name: str) -> Finding:
-    if _installed(name):
-        return Finding(name, importlib.metadata.version(name), True)
+    version = _installed(name)
+    if version is not None:
+        return Finding(name, version, True)
     return Finding(
         name, "not installed: needed to run most papers, not to list, compare or export", True, PLATFORM_HINT
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from assay.spec import Dataset, Model
 
 
 def _task_of(names: Sequence[str], catalog: Catalog, what: str) -> str:
+    if len(names) == 1 and "/" in names[0] and not set(names[0]) & set("*?["):
+        return catalog.task(names[0]).id
     if len(names) != 1 or names[0] not in catalog.tasks:
         raise AssayError(
             f"{what} of your own enter one task: name it, one of {', '.join(sorted(catalog.tasks)) or 'none installed'}"
@@ -43,8 +46,12 @@ def enter_data(planner: Planner, names: Sequence[str], data: Mapping[str, str], 
         return ()
     catalog = planner.catalog
     task = catalog.task(_task_of(names, catalog, "data"))
+    if task.schema not in catalog.schemas:
+        raise AssayError(f"task {task.id} takes no data of your own: its suite registers no schema {task.schema!r}")
     schema = catalog.schemas[task.schema]
     for name, path in data.items():
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise AssayError(f"data {name!r}: name it with letters, digits, '-', '_' and '.'")
         full = f"{task.family}/{name}"
         existing: Dataset | None = catalog.datasets.get(full)
         if existing is None:

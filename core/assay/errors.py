@@ -7,7 +7,15 @@ from collections.abc import Iterable
 
 
 class AssayError(Exception):
-    """Bad input or a bad surrounding. The command line prints its text and exits with status 2."""
+    """Bad input or a bad surrounding. The command line prints its text and exits with `status`."""
+
+    status = 2
+
+
+class RunError(AssayError):
+    """Something that a run needs broke while it went on. What was stored is safe."""
+
+    status = 1
 
 
 def unknown(kind: str, name: str, known: Iterable[str], *, hint: str = "") -> AssayError:

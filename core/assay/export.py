@@ -119,7 +119,10 @@ def as_latex(boards: Sequence[Leaderboard]) -> str:
         r"\toprule",
         " & ".join(header) + r" \\",
         r"\midrule",
-        *(" & ".join([_latex(name), *(_latex_cell(row) for row in cells)]) + r" \\" for name, cells in _across(boards)),
+        *(
+            " & ".join([_latex(name), *(_latex_cell(*cell) for cell in cells)]) + r" \\"
+            for name, cells in _across(boards)
+        ),
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table}",
@@ -133,7 +136,7 @@ def as_markdown(boards: Sequence[Leaderboard]) -> str:
         f"| Entrant | {' | '.join(_markdown(_short(board.dataset)) for board in boards)} |",
         f"| :-- |{' --: |' * len(boards)}",
         *(
-            f"| {_markdown(name)} | {' | '.join(_markdown_cell(row) for row in cells)} |"
+            f"| {_markdown(name)} | {' | '.join(_markdown_cell(*cell) for cell in cells)} |"
             for name, cells in _across(boards)
         ),
         "",
@@ -142,11 +145,12 @@ def as_markdown(boards: Sequence[Leaderboard]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _across(boards: Sequence[Leaderboard]) -> list[tuple[str, list[Row | None]]]:
-    """Return for each entrant its row on each board, in the order of the first board that has it."""
+def _across(boards: Sequence[Leaderboard]) -> list[tuple[str, list[tuple[Row | None, bool]]]]:
+    """Return for each entrant its row on each board and whether it is the best there, in the order of the first board."""
     names = dict.fromkeys(row.entrant for board in boards for row in board.rows)
     by_name = [{row.entrant: row for row in board.rows} for board in boards]
-    return [(name, [rows.get(name) for rows in by_name]) for name in names]
+    best = [board.best for board in boards]
+    return [(name, [(r.get(name), b == name) for r, b in zip(by_name, best, strict=True)]) for name in names]
 
 
 def _figures(row: Row) -> tuple[str, str]:
@@ -160,19 +164,19 @@ def _figures(row: Row) -> tuple[str, str]:
     return f"{row.mean:.{decimals}f}", f"{half:.{decimals}f}"
 
 
-def _latex_cell(row: Row | None) -> str:
+def _latex_cell(row: Row | None, best: bool) -> str:
     if row is None or math.isnan(row.mean):
         return "--" if row is None else "failed"
     mean, half = _figures(row)
-    shown = rf"\mathbf{{{mean}}}" if row.apart else mean
+    shown = rf"\mathbf{{{mean}}}" if best else mean
     return f"${shown} \\pm {half}$" if half else f"${shown}$"
 
 
-def _markdown_cell(row: Row | None) -> str:
+def _markdown_cell(row: Row | None, best: bool) -> str:
     if row is None or math.isnan(row.mean):
         return "-" if row is None else "failed"
     mean, half = _figures(row)
-    return (f"**{mean}**" if row.apart else mean) + (f" ± {half}" if half else "")
+    return (f"**{mean}**" if best else mean) + (f" ± {half}" if half else "")
 
 
 def _caption(boards: Sequence[Leaderboard]) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from assay import notebook, stats
-from assay.spec import Record, show_params
+from assay.errors import unknown
+from assay.spec import COSTS, Record, show_params
 
 ALPHA = 0.05
 
@@ -21,7 +22,8 @@ class Row:
     """An entrant's line. `rank` is 1 + the number of entrants that are better beyond chance; None if all cells failed.
 
     `low` and `high` are the 95 % t interval of the mean over seeds, NaN for one seed. `costs` are means over seeds.
-    `apart` says that the entrant is better than every other beyond chance.
+    Entrants that share a letter of `groups` are not told apart by the data. `front` says whether no entrant is at least
+    as good in quality and cost and better in one of them; None when it was not asked for or the cost is not known.
     """
 
     entrant: str
@@ -32,12 +34,16 @@ class Row:
     high: float
     costs: Mapping[str, float]
     failures: tuple[str, ...]
-    apart: bool = False
+    groups: str = ""
+    front: bool | None = None
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The entrants of a task on one data set by one metric, best first. `notes` say what was left out and why."""
+    """The entrants of a task on one data set by one metric, best first. `notes` say what was left out and why.
+
+    `pareto` is the cost against which the quality front was found, empty when it was not asked for.
+    """
 
     task: str
     dataset: str
@@ -47,6 +53,7 @@ class Leaderboard:
     unit: str
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    pareto: str = ""
 
     def __repr__(self) -> str:
         """Return the table as text."""
@@ -54,6 +61,15 @@ class Leaderboard:
 
     def _repr_html_(self) -> str:
         return notebook.leaderboard(self).html()
+
+    @property
+    def best(self) -> str | None:
+        """The entrant that is told apart from every other and better than all, None when there is none."""
+        if len(self.rows) < 2 or not self.rows[0].rank:
+            return None
+        first = self.rows[0]  # beyond 26 groups letters repeat, and what is told apart may be taken for not
+        shared = any(set(row.groups) & set(first.groups) for row in self.rows[1:])
+        return None if shared else first.entrant
 
 
 class Leaderboards(list[Leaderboard]):
@@ -121,10 +137,10 @@ def rank(by_entrant: Mapping[str, Sequence[Record]], metric: str, direction: str
         name: {r.cell.seed: v for r in group if r.ok and (v := r.value(metric)) is not None}
         for name, group in by_entrant.items()
     }
-    found = {name: v for name, v in values.items() if v}
-    beaten = _better(found, direction, alpha)
-    ranks = {name: 1 + sum(worse == name for _, worse in beaten) for name in found}
-    apart = {name for name in found if sum(better == name for better, _ in beaten) == len(found) - 1 > 0}
+    measured = {name: v for name, v in values.items() if v}
+    exact = metric in COSTS and COSTS[metric].exact
+    better = _better(measured, direction, exact, alpha)
+    ranks = {name: 1 + sum(worse == name for _, worse in better) for name in measured}
     rows = []
     for name, group in by_entrant.items():
         numbers = np.array(list(values[name].values()))
@@ -133,11 +149,11 @@ def rank(by_entrant: Mapping[str, Sequence[Record]], metric: str, direction: str
             continue
         mean = float(numbers.mean()) if len(numbers) else math.nan
         low, high = stats.mean_interval(numbers, alpha) if len(numbers) > 1 else (math.nan, math.nan)
-        rows.append(
-            Row(name, ranks.get(name), values[name], mean, low, high, _mean_costs(group), failures, name in apart)
-        )
+        rows.append(Row(name, ranks.get(name), values[name], mean, low, high, _mean_costs(group), failures))
     sign = -1 if direction == "up" else 1
-    return sorted(rows, key=lambda row: (row.rank is None, sign * row.mean if row.rank else 0, row.entrant))
+    rows.sort(key=lambda row: (row.rank is None, sign * row.mean if row.rank else 0, row.entrant))
+    letters = _letters([row.entrant for row in rows if row.rank], better)
+    return [replace(row, groups=letters.get(row.entrant, "")) for row in rows]
 
 
 def _mean_costs(records: Sequence[Record]) -> dict[str, float]:
@@ -148,10 +164,12 @@ def _mean_costs(records: Sequence[Record]) -> dict[str, float]:
     return {name: sum(v) / len(v) for name, v in costs.items()}
 
 
-def _better(values: Mapping[str, Mapping[int, float]], direction: str, alpha: float) -> set[tuple[str, str]]:
+def _better(
+    values: Mapping[str, Mapping[int, float]], direction: str, exact: bool, alpha: float
+) -> set[tuple[str, str]]:
     """Return the pairs (better, worse) that a paired two-sided t test tells apart, Holm-corrected over all pairs."""
     pairs = list(itertools.combinations(values, 2))
-    tests = _compare_all(values, pairs, alpha)
+    tests = _compare_all(values, pairs, exact, alpha)
     adjusted = stats.holm([p for p, _ in tests])
     return {
         (a, b) if a_is_larger == (direction == "up") else (b, a)
@@ -161,7 +179,7 @@ def _better(values: Mapping[str, Mapping[int, float]], direction: str, alpha: fl
 
 
 def _compare_all(
-    values: Mapping[str, Mapping[int, float]], pairs: Sequence[tuple[str, str]], alpha: float
+    values: Mapping[str, Mapping[int, float]], pairs: Sequence[tuple[str, str]], exact: bool, alpha: float
 ) -> list[tuple[float, bool]]:
     """Return for each pair the two-sided p-value, and whether the first is larger.
 
@@ -181,6 +199,67 @@ def _compare_all(
             if varies[i]:
                 found[place] = (float(p[i]), bool(larger[i]))
             elif seeds:
-                test = stats.above(rows[i].tolist(), 0.0, alpha)
-                found[place] = (min(1.0, 2 * min(test.p_holds, test.p_fails)), test.p_holds < test.p_fails)
+                found[place] = _compare(rows[i].tolist(), exact, alpha)
     return found
+
+
+def _compare(differences: Sequence[float], exact: bool, alpha: float) -> tuple[float, bool]:
+    test = stats.above(differences, 0.0, alpha, exact=exact)
+    if exact and test.certain and test.effect == 0:
+        return 1.0, False
+    return min(1.0, 2 * min(test.p_holds, test.p_fails)), test.p_holds < test.p_fails
+
+
+def groups(entrants: Sequence[str], better: Collection[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """Return the critical-difference groups: the largest sets of entrants of which no two are told apart.
+
+    Each in the order of `entrants`, groups by their first members: the maximal cliques (Bron and Kerbosch 1973) of
+    "not told apart".
+    """
+    apart = {frozenset(pair) for pair in better}
+    near = {a: {b for b in entrants if b != a and frozenset((a, b)) not in apart} for a in entrants}
+    found: list[tuple[str, ...]] = []
+
+    def grow(clique: set[str], candidates: set[str], done: set[str]) -> None:
+        if not candidates and not done:
+            found.append(tuple(e for e in entrants if e in clique))
+            return
+        pivot = max(candidates | done, key=lambda e: len(near[e] & candidates))
+        for entrant in sorted(candidates - near[pivot], key=entrants.index):
+            grow(clique | {entrant}, candidates & near[entrant], done & near[entrant])
+            candidates = candidates - {entrant}
+            done = done | {entrant}
+
+    if entrants:
+        grow(set(), set(entrants), set())
+    return sorted(found, key=lambda group: [entrants.index(e) for e in group])
+
+
+def _letters(entrants: Sequence[str], better: Collection[tuple[str, str]]) -> dict[str, str]:
+    """Return the letters of the groups that each entrant is in: a, b, ..., z, aa, ... beyond."""
+    letters: dict[str, str] = dict.fromkeys(entrants, "")
+    for i, group in enumerate(groups(entrants, better)):
+        letter = chr(ord("a") + i % 26) * (1 + i // 26)
+        for entrant in group:
+            letters[entrant] += letter
+    return letters
+
+
+def with_front(board: Leaderboard, cost: str) -> Leaderboard:
+    """Return the board with the entrants marked that no other beats in mean quality and mean cost together.
+
+    Raises:
+        AssayError: No entrant has that cost.
+    """
+    if not any(cost in row.costs for row in board.rows):
+        raise unknown("cost", cost, {name for row in board.rows for name in row.costs})
+    sign = -1 if board.direction == "up" else 1
+    points = {row.entrant: (sign * row.mean, row.costs[cost]) for row in board.rows if row.rank and cost in row.costs}
+
+    def beaten(point: tuple[float, float]) -> bool:
+        return any(other != point and other[0] <= point[0] and other[1] <= point[1] for other in points.values())
+
+    rows = (
+        replace(row, front=not beaten(points[row.entrant]) if row.entrant in points else None) for row in board.rows
+    )
+    return replace(board, rows=tuple(rows), pareto=cost)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.util
 import re
 import sys
+import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,9 @@ import numpy as np
 
 from assay.errors import AssayError, unknown
 from assay.spec import Dataset, Model, Schema, Task
+
+FILE_MODULE = "assay_own_"
+"""How the modules of users' files are named."""
 
 
 def model_from_file(text: str, task: str) -> Model:
@@ -25,7 +31,10 @@ def model_from_file(text: str, task: str) -> Model:
         raise AssayError(f"model {text!r}: give FILE.py:CLASS")
     if not path.is_file():
         raise AssayError(f"model {text!r}: there is no file {path}")
-    module_name = f"assay_own_{path.stem}"
+    where = hashlib.blake2b(
+        str(path.resolve()).encode(), digest_size=4
+    ).hexdigest()  # files of one name are two modules
+    module_name = f"{FILE_MODULE}{path.stem}_{where}"
     spec = importlib.util.spec_from_file_location(module_name, path.resolve())
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -33,7 +42,7 @@ def model_from_file(text: str, task: str) -> Model:
     sys.path.insert(0, str(path.resolve().parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AssayError(f"model {text!r}: {path} cannot be imported: {type(error).__name__}: {error}") from error
     if not callable(getattr(module, name, None)):
         raise unknown(f"class in {path}", name, [n for n, v in vars(module).items() if isinstance(v, type)])
@@ -42,12 +51,17 @@ def model_from_file(text: str, task: str) -> Model:
 
 def models_of(models: Mapping[str, Any], task: str) -> list[Model]:
     """Return entrants for classes or builders by name, as `assay.run(models={"mine": MyNet})` takes them."""
+    entrants = []
     for name, build in models.items():
-        if not callable(build):
+        if isinstance(build, Model):
+            entrants.append(replace(build, id=name, task=task))
+        elif callable(build):
+            entrants.append(Model(name, task, build))
+        else:
             raise AssayError(
                 f"models[{name!r}] must be a class or a function that builds one, got {type(build).__name__}"
             )
-    return [build if isinstance(build, Model) else Model(name, task, build) for name, build in models.items()]
+    return entrants
 
 
 def dataset_of(name: str, schema: Schema) -> Dataset:
@@ -74,6 +88,10 @@ def check(path: str, task: Task, schema: Schema) -> None:
         schema.make(read(path, schema.fields), np.random.default_rng(0))
     except AssayError as error:
         raise AssayError(f"{error} (task {task.id} takes {describe(schema)})") from None
+    except Exception as error:
+        raise AssayError(
+            f"{path}: task {task.id} cannot split these data: {type(error).__name__}: {error} (it takes {describe(schema)})"
+        ) from error
 
 
 def describe(schema: Schema) -> str:
@@ -90,23 +108,30 @@ def read(path: str, fields: Mapping[str, str]) -> dict[str, np.ndarray[Any, Any]
     file = Path(path)
     if not file.is_file():
         raise AssayError(f"{path}: there is no such file")
+    if file.suffix not in (".npz", ".csv", ".parquet"):
+        raise AssayError(f"{path}: own data is read from .npz, .parquet or .csv, not {file.suffix or 'a bare name'!r}")
     try:
-        if file.suffix == ".npz":
-            with np.load(file, allow_pickle=False) as archive:
-                raw = {name: archive[name] for name in archive.files}
-        elif file.suffix in (".csv", ".parquet"):
-            import pandas as pd
-
-            frame = pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
-            raw = {name: _columns(frame, name) for name in fields if _has(frame, name)}
-        else:
-            raise AssayError(
-                f"{path}: own data is read from .npz, .parquet or .csv, not {file.suffix or 'a bare name'!r}"
-            )
-    except (OSError, ValueError, ImportError) as error:
+        raw = _arrays(file) if file.suffix == ".npz" else _table(file, fields)
+    except ImportError as error:
+        raise AssayError(f'{path} cannot be read: {error}: pip install "assay[pandas]"') from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise AssayError(f"{path} cannot be read: {error}") from error
     sizes: dict[str, int] = {}
     return {name: _field(path, name, form, raw, sizes) for name, form in fields.items()}
+
+
+def _arrays(file: Path) -> dict[str, np.ndarray[Any, Any]]:
+    if not zipfile.is_zipfile(file):
+        raise ValueError("it is no npz archive")
+    with np.load(file, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _table(file: Path, fields: Mapping[str, str]) -> dict[str, np.ndarray[Any, Any]]:
+    import pandas as pd
+
+    frame = pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
+    return {name: _columns(frame, name) for name in fields if _has(frame, name)}
 
 
 def _has(frame: Any, name: str) -> bool:
@@ -117,7 +142,8 @@ def _columns(frame: Any, name: str) -> np.ndarray[Any, Any]:
     """Return a field of a table: its column, or its numbered columns put into an array."""
     if name in frame.columns:
         return np.asarray(frame[name])
-    indices = {c: tuple(int(i) for i in str(c).split(".")[1:]) for c in frame.columns if str(c).startswith(name + ".")}
+    numbered = [str(c) for c in frame.columns if str(c).startswith(name + ".")]
+    indices = {c: tuple(map(int, c.removeprefix(name + ".").split("."))) for c in numbered}
     shape = tuple(max(axis) + 1 for axis in zip(*indices.values(), strict=True))
     array: Any = np.full((len(frame), *shape), np.nan)
     for column, index in indices.items():
@@ -139,9 +165,15 @@ def _field(path: str, name: str, form: str, raw: Mapping[str, Any], sizes: dict[
     for dim, size in zip(dims, array.shape, strict=True):
         if sizes.setdefault(dim, int(dim) if dim.isdigit() else size) != size:
             raise AssayError(f"{path}: field {name!r} should be {form} with {dim} = {sizes[dim]}, got {came}")
-    if array.dtype.kind not in "fiub" or (dtype.kind in "iu" and not np.all(np.equal(np.mod(array, 1), 0))):
-        raise AssayError(f"{path}: field {name!r} should be {form}, got {came} that cannot be read as {dtype}")
+    if not len(array):
+        raise AssayError(f"{path}: field {name!r} has no samples")
+    if array.dtype.kind not in "fiub":
+        raise AssayError(f"{path}: field {name!r} should be {form}, got {came}: numbers expected")
     if not np.all(np.isfinite(array)):
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise AssayError(f"{path}: field {name!r} holds {array[bad]} at index {bad}: remove or fill it first")
-    return np.asarray(array, dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast: np.ndarray[Any, Any] = array.astype(dtype)
+    if not np.all(np.isfinite(cast)) or (dtype.kind in "iub" and not np.array_equal(cast, array)):
+        raise AssayError(f"{path}: field {name!r} should be {form}, got {came} with values that {dtype} cannot hold")
+    return cast

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from assay.catalog import Catalog
 from assay.cell import Job
-from assay.digest import Digester
+from assay.digest import Digester, entry_at
 from assay.errors import AssayError, unknown
 from assay.expressions import Score
-from assay.spec import SCALES, Cell, Dataset, Metric, Model, Task, freeze, metric_key
+from assay.spec import SCALES, Cell, Metric, Model, Params, Task, freeze, metric_key
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Measurement(NamedTuple):
     cell: Cell
     key: str
     exact: bool
+    bounds: tuple[float, float] = (float("-inf"), float("inf"))
 
 
 def seeds_of(text: int | str | Sequence[int]) -> tuple[int, ...]:
@@ -59,17 +60,13 @@ def seeds_of(text: int | str | Sequence[int]) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def digester(catalog: Catalog) -> Digester:
-    """Return what computes digests for the plugins of a catalog."""
-    return Digester(p.module.partition(".")[0] for p in catalog.plugins)
-
-
 class Planner:
     """Turns selections and scores into jobs of one catalog."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._digester = digester(catalog)
+        self._digester = Digester(p.module.partition(".")[0] for p in catalog.plugins)
+        self._entries: dict[tuple[Any, ...], Job] = {}
         self.sources: dict[str, str] = {}
         """Paths given by the user, by full data set id."""
 
@@ -77,32 +74,51 @@ class Planner:
         """Return the jobs of a selection, ordered so that neighbours share their data."""
         if selection.scale not in SCALES:
             raise unknown("scale", selection.scale, SCALES)
-        for backend in selection.backends:
-            self.catalog.backend(backend)
-        cells = [
-            Cell(task.id, dataset, model.id, params, seed, selection.scale, backend, self.sources.get(dataset))
-            for task, models in self._arenas(selection)
-            for dataset in self._datasets(task, selection.datasets)
-            for seed in selection.seeds
-            for backend in selection.backends
-            for model in models
-            if self._enters(model, task, dataset)
-            for params in self._grid(model, selection.params)
+        arenas = self._arenas(selection)
+        datasets = self._datasets([task for task, _ in arenas], selection.datasets)
+        entries = [
+            [
+                Cell(task.id, dataset, model.id, params, 0, selection.scale, backend, self.sources.get(dataset))
+                for backend in dict.fromkeys(selection.backends)
+                for model in models
+                if self._enters(model, task, dataset)
+                for params in self._grid(model, selection.params)
+            ]
+            for task, models in arenas
+            for dataset in datasets[task.id]
         ]
-        return [self.job(cell) for cell in cells]
+        jobs = [
+            self.job(replace(cell, seed=seed))
+            for cells in entries
+            for seed in dict.fromkeys(selection.seeds)
+            for cell in cells
+        ]
+        if not jobs:
+            raise AssayError("nothing to run: no entrant of the selection enters these data sets")
+        return jobs
 
     def job(self, cell: Cell) -> Job:
         """Return a cell with all that its ids stand for, and its digest."""
+        key = _but_seed(cell)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = self._entry(cell)
+        return Job(cell, entry_at(entry.digest, cell.seed), *entry[2:])
+
+    def _entry(self, cell: Cell) -> Job:
+        """Return the job that a cell has at every seed, with the digest of its entry."""
         catalog = self.catalog
         task, model = catalog.task(cell.task), catalog.model(cell.task, cell.model)
-        dataset = catalog.dataset(task, cell.dataset)[1]
+        name, dataset = catalog.dataset(task, cell.dataset)
         if cell.scale not in task.budgets:
             raise AssayError(f"task {task.id} has no budget for scale {cell.scale!r}: it has {', '.join(task.budgets)}")
+        backend = catalog.backend(cell.backend)
         shared = tuple(catalog.metric(task, name) for name in task.metrics)
         own = self._own_metrics(model)
         protocol = self._digester.protocol(task, dataset, shared, cell.scale)
-        digest = self._digester.cell(cell, model, protocol, own)
-        return Job(cell, digest, protocol, task, dataset, model, (*shared, *own), catalog.backend(cell.backend))
+        digest = self._digester.entry(cell, model, protocol, own, backend)
+        keys = (("task", task.id), ("dataset", name), ("model", (task.id, model.id)), ("backend", backend.id))
+        return Job(cell, digest, protocol, task, dataset, model, (*shared, *own), backend, catalog.distributions(*keys))
 
     def measurement(self, score: Score, scale: str, backend: str) -> Measurement:
         """Return where a claim's score is found; raise when its entrant, metric, data set or parameter does not exist."""
@@ -121,9 +137,9 @@ class Planner:
         dataset = self.catalog.dataset(task, score.dataset or task.dataset)[0]
         source = self.sources.get(dataset)
         cell = Cell(
-            task.id, dataset, model.id, freeze(params), 0, score.scale or scale, score.backend or backend, source
+            task.id, dataset, model.id, _freeze(params), 0, score.scale or scale, score.backend or backend, source
         )
-        return Measurement(cell, metric_key(metric.id, conditions), metric.exact)
+        return Measurement(cell, metric_key(metric.id, conditions), metric.exact, metric.bounds)
 
     def at_seeds(self, cell: Cell, seeds: Iterable[int]) -> list[Job]:
         """Return the jobs of a cell at other seeds."""
@@ -143,6 +159,8 @@ class Planner:
         chosen: dict[str, dict[str, Model]] = {}
         for what in selection.what:
             tasks = fnmatch.filter(catalog.tasks, what)
+            if not tasks:
+                catalog.blame("task", what)
             if tasks:
                 for (task, name), model in catalog.models.items():
                     if task in tasks:
@@ -153,15 +171,15 @@ class Planner:
             else:
                 known = [name for p in catalog.plugins for name in (*p.having("task"), p.paper) if name]
                 raise unknown("task or paper", what, known)
-        arenas = []
-        for task, models in chosen.items():
-            names = (
-                _matching("model", list(models), selection.models, hint=f"(task {task})")
-                if selection.models
-                else models
-            )
-            arenas.append((catalog.task(task), [models[name] for name in names]))
-        return arenas
+        wanted = selection.models or ("*",)
+        every = [name for models in chosen.values() for name in models]
+        for pattern in selection.models:
+            if not fnmatch.filter(every, pattern):
+                raise unknown("model", pattern, every, hint=f"(task {', '.join(chosen)})")
+        return [
+            (catalog.task(task), [models[name] for name in _matching(list(models), wanted)])
+            for task, models in chosen.items()
+        ]
 
     def _of_paper(self, paper: str) -> list[Model]:
         origin = self.catalog.origins["paper", paper]
@@ -169,26 +187,42 @@ class Planner:
         tasks = {m.task for m in own}
         return own + [self.catalog.model(t, b) for t in sorted(tasks) for b in self.catalog.task(t).baselines]
 
-    def _datasets(self, task: Task, wanted: Sequence[str]) -> list[str]:
-        if wanted:
-            return [self.catalog.dataset(task, name)[0] for name in wanted]
-        fitting: dict[str, Dataset] = {k: d for k, d in self.catalog.datasets.items() if d.schema == task.schema}
-        default = self.catalog.dataset(task, task.dataset)[0]
-        return sorted(fitting, key=lambda name: (name != default, name))
+    def _datasets(self, tasks: Sequence[Task], wanted: Sequence[str]) -> dict[str, list[str]]:
+        """Return the full ids of data sets by task: all that fit, or those wanted, each of which must fit some task."""
+        chosen: dict[str, list[str]] = {task.id: [] for task in tasks}
+        for name in dict.fromkeys(wanted):
+            failures = []
+            for task in tasks:
+                try:
+                    chosen[task.id].append(self.catalog.dataset(task, name)[0])
+                except AssayError as error:
+                    failures.append(error)
+            if len(failures) == len(tasks):
+                raise failures[0]
+        for task in tasks if not wanted else ():
+            fitting = [name for name, dataset in self.catalog.datasets.items() if dataset.schema == task.schema]
+            default = self.catalog.dataset(task, task.dataset)[0]
+            chosen[task.id] = sorted(fitting, key=lambda name, default=default: (name != default, name))  # type: ignore[misc]
+        return {task: list(dict.fromkeys(names)) for task, names in chosen.items()}
 
     def _enters(self, model: Model, task: Task, dataset: str) -> bool:
         return not model.datasets or dataset in {self.catalog.dataset(task, name)[0] for name in model.datasets}
 
-    def _grid(self, model: Model, grid: Sequence[tuple[str, tuple[Any, ...]]]) -> list[tuple[tuple[str, Any], ...]]:
+    def _grid(self, model: Model, grid: Sequence[tuple[str, tuple[Any, ...]]]) -> list[Params]:
         names = [name for name, _ in grid]
         combinations = [dict(zip(names, values, strict=True)) for values in itertools.product(*(v for _, v in grid))]
         for params in combinations:
             self._check_params(model, params)
-        return [freeze(params) for params in combinations]
+        return list(dict.fromkeys(map(_freeze, combinations)))
 
     def _check_params(self, model: Model, params: Mapping[str, Any]) -> None:
-        signature = inspect.signature(model.build).parameters.values()
-        open_ended = any(p.kind is p.VAR_KEYWORD for p in signature)
+        if not params:
+            return
+        try:
+            signature = list(inspect.signature(model.build).parameters.values())
+        except (TypeError, ValueError):
+            signature = []
+        open_ended = not signature or any(p.kind is p.VAR_KEYWORD for p in signature)
         known = {p.name for p in signature if p.default is not p.empty} | set(model.params) | set(model.knobs)
         for name, value in params.items():
             if name not in known and not open_ended:
@@ -198,12 +232,18 @@ class Planner:
                 raise AssayError(f"model {model.id}: {name} takes {', '.join(map(str, allowed))}, not {value!r}")
 
 
-def _matching(kind: str, names: Sequence[str], patterns: Sequence[str], *, hint: str = "") -> list[str]:
-    """Return the names that match any of the patterns, each pattern at least one."""
-    found: dict[str, None] = {}
-    for pattern in patterns:
-        hits = fnmatch.filter(names, pattern)
-        if not hits:
-            raise unknown(kind, pattern, names, hint=hint)
-        found.update(dict.fromkeys(hits))
-    return list(found)
+def _but_seed(cell: Cell) -> tuple[Any, ...]:
+    """Return the fields of a cell in their order, without its seed."""
+    return (cell.task, cell.dataset, cell.model, cell.params, cell.scale, cell.backend, cell.source)
+
+
+def _matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Return the names that match any of the patterns, in the order of the patterns, each once."""
+    return list(dict.fromkeys(name for pattern in patterns for name in fnmatch.filter(names, pattern)))
+
+
+def _freeze(params: Mapping[str, Any]) -> Params:
+    try:
+        return freeze(params)
+    except TypeError as error:
+        raise AssayError(str(error)) from None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from assay.expressions import All
 from assay.text import amount as amount
 from assay.text import number as number
+from assay.text import seconds as seconds
 from assay.text import table as table
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from assay.verdicts import Verdict, Verification
 
 WIDTH = 80
+ALPHA = 0.05
 COLOURS = {"holds": "32", "fails": "31", "inconclusive": "33", "untested": "90"}
 
 
@@ -39,7 +41,8 @@ def leaderboard(board: Leaderboard) -> str:
     seeds = max((len(row.values) for row in board.rows), default=0)
     where = f"{board.task} on {board.dataset.partition('/')[2] or board.dataset}"
     title = f"{where}: {board.metric} ({arrow}), {board.scale}, {seeds} seed{'s' if seeds != 1 else ''}"
-    header = ["rank", "entrant", board.metric[:18], "95 % interval", "fit s", "pred s", "memory", "params", "FLOP"]
+    front = ["front"] if board.pareto else []
+    header = ["rank", "", "entrant", board.metric[:18], "95 % interval", "fit s", "pred s", "memory", "params", "FLOP"]
     rows = []
     for row in board.rows:
         interval = f"[{number(row.low)}, {number(row.high)}]" if not math.isnan(row.low) else "-"
@@ -47,32 +50,41 @@ def leaderboard(board: Leaderboard) -> str:
         rows.append(
             [
                 "-" if row.rank is None else str(row.rank),
+                row.groups,
                 row.entrant,
                 number(row.mean),
                 interval,
-                number(costs("fit_seconds"), 2),
-                number(costs("predict_seconds"), 2),
+                seconds(costs("fit_seconds")),
+                seconds(costs("predict_seconds")),
                 amount(costs("peak_memory"), "B"),
                 amount(costs("parameters")),
                 amount(costs("flops")),
+                *(["?" if row.front is None else "*" if row.front else ""] if front else []),
             ]
         )
-    lines = [title, table(header, rows, right=(0, 2, 4, 5, 6, 7, 8))]
+    lines = [title, table(header + front, rows, right=(0, 3, 5, 6, 7, 8, 9))]
     lines += [f"  {row.entrant}: {failure}" for row in board.rows for failure in row.failures]
     lines += textwrap.wrap(
-        "Entrants that differ by no more than chance share a rank (paired t, Holm over all pairs).", WIDTH
+        "Rank: 1 + the number of entrants that are better beyond chance; entrants that share a letter are not told "
+        "apart (paired t, Holm over all pairs)."
+        + (f" Front: nobody is as good in {board.metric} at less {board.pareto}, by means." if front else ""),
+        WIDTH,
     )
     return "\n".join([*lines, *board.notes])
 
 
-def verdict(found: Verdict, *, colour: bool = False) -> str:
-    """Return a verdict in plain words: what was tested, what was found, how sure, beside the published figure."""
+def verdict(found: Verdict, scale: str, *, colour: bool = False) -> str:
+    """Return a verdict in plain words: what was tested, what was found, how sure, beside the published figure.
+
+    `scale` is the one at which the paper was verified; scores of the claim that pin another say so themselves.
+    """
     claim, test = found.claim, found.test
     rows = [("tested", str(claim.check))]
     if not math.isnan(test.effect):
-        rows += [("found", _found(found)), ("how sure", _how_sure(found))]
+        rows += [("found", _found(found)), ("how sure", _how_sure(found, scale))]
     if found.reason:
-        rows.append(("because", found.reason))
+        decided = found.outcome in ("holds", "fails") and not found.broken
+        rows.append(("note" if decided else "because", found.reason))
     rows += [("failed", failure) for failure in found.failures[:3]]
     if len(found.failures) > 3:
         rows.append(("", f"and {len(found.failures) - 3} more cells"))
@@ -88,7 +100,7 @@ def verification(found: Verification, *, colour: bool = False) -> str:
     counts = [f"{n} {o}" for o in COLOURS if (n := sum(v.outcome == o for v in found.verdicts))]
     where = f"scale {found.scale}, backend {found.backend}, {found.seconds:.1f} s of cells"
     head = f"{paper.title} ({paper.year}{f', arXiv:{paper.arxiv}' if paper.arxiv else ''})"
-    parts = [textwrap.fill(head, WIDTH), *(verdict(v, colour=colour) for v in found.verdicts)]
+    parts = [textwrap.fill(head, WIDTH), *(verdict(v, found.scale, colour=colour) for v in found.verdicts)]
     if paper.notes:
         parts.append(textwrap.fill(f"Notes: {' '.join(paper.notes.split())}", WIDTH))
     return "\n\n".join([*parts, textwrap.fill(f"{', '.join(counts)}. {where}.", WIDTH)])
@@ -147,7 +159,7 @@ def _found(found: Verdict) -> str:
     test = found.test
     text = number(test.effect)
     if not math.isnan(test.low) and test.low != test.high:
-        sequential = found.confidence < 0.9499
+        sequential = found.confidence > 1 - ALPHA + 1e-9
         name = "interval, 95 % over all looks" if sequential else "95 % interval"
         text += f", {name} [{number(test.low)}, {number(test.high)}]"
     if isinstance(found.claim.check, All):
@@ -158,17 +170,17 @@ def _found(found: Verdict) -> str:
     return text
 
 
-def _how_sure(found: Verdict) -> str:
+def _how_sure(found: Verdict, scale: str) -> str:
     test = found.test
-    seeds = f"{len(found.per_seed)} seed{'s' if len(found.per_seed) != 1 else ''}"
+    seeds = f"{len(found.per_seed)} seed{'s' if len(found.per_seed) != 1 else ''} at scale {scale}"
     if test.certain:
         return f"{test.method}, {seeds}: no chance involved"
-    text = f"{test.method}, {seeds}, adjusted p = {number(found.p)} (alone it must reach {number(found.level)})"
+    text = f"{test.method}, {seeds}, adjusted p = {number(found.p)} (Holm level {number(found.level)})"
     if not math.isnan(test.permutation):
         text += f"; sign-flip check p = {number(test.permutation)}"
-    if found.confidence < 0.9499:
+    if found.confidence > 1 - ALPHA + 1e-9:
         text += f"; looked at {', '.join(map(str, found.looks))} seeds"
-    return text
+    return f"{text}; {seconds(found.seconds)} s"
 
 
 def _said(says: str) -> list[str]:

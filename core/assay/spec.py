@@ -16,8 +16,21 @@ Params = tuple[tuple[str, Any], ...]
 
 
 def freeze(params: Mapping[str, Any]) -> Params:
-    """Return parameters in the one order in which cells, digests and the store keep them."""
-    return tuple(sorted(params.items()))
+    """Return parameters in the one order and form in which cells, digests and the store keep them.
+
+    Lists become tuples and NumPy's numbers Python's. Raises TypeError for a value that JSON has no form for.
+    """
+    return tuple((name, _frozen(name, params[name])) for name in sorted(params))
+
+
+def _frozen(name: str, value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(_frozen(name, item) for item in value)
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"parameter {name}: give a number, a text, true, false or a list of these, not {value!r:.60}")
 
 
 def show_params(params: Mapping[str, Any] | Params) -> str:
@@ -65,7 +78,8 @@ class Task:
     `run(entrant, data, ctx)` trains and evaluates one entrant and returns the outcome: the fields that metrics need,
     `module` (what the entrant built), and optionally `conditions`, a list of `(knobs, fields)`: further evaluations
     of the same trained entrant, under knobs that `conditions` of the task declares with their values.
-    `dataset` is the one that a claim means when it names none.
+    `dataset` is the one that a claim means when it names none. `probe(entrant, data, ctx)` builds an entrant for a
+    direct test of the contract by `assay check`; a task whose entrants are no torch modules has none.
     """
 
     id: str
@@ -78,6 +92,7 @@ class Task:
     baselines: tuple[str, ...] = ()
     conditions: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     title: str = ""
+    probe: Callable[[Entrant, Any, Any], Probe] | None = None
 
     @property
     def family(self) -> str:
@@ -90,8 +105,9 @@ class Model:
     """An entrant: `build(**contract, **params)` returns what the task's contract asks for.
 
     `knobs` declares parameters that runs and claims may vary, with the allowed values; `ablates` names the entrant
-    whose mechanism this one lacks; `datasets` those that it enters, all that fit when empty. What `build` returns may offer `report(data, ctx)`, whose fields join the outcome;
-    `conditions` declares the knobs of evaluations that a report adds.
+    whose mechanism this one lacks; `datasets` are those that it enters, all that fit when empty. What `build` returns
+    may offer `report(data, ctx)`, whose fields join the outcome; `conditions` declares the knobs of evaluations that a
+    report adds. `autocast` says that it is meant to work in bfloat16 autocast, which `assay check` then tests.
     """
 
     id: str
@@ -102,6 +118,7 @@ class Model:
     conditions: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     ablates: str | None = None
     datasets: tuple[str, ...] = ()
+    autocast: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,11 +135,24 @@ class Entrant:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """An untrained entrant and a batch of at least two samples for it.
+
+    `module(*inputs)` returns a tensor of `shape`, whose first dimension counts the samples, as in each of the inputs.
+    """
+
+    module: Any
+    inputs: tuple[Any, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Metric:
     """One number of an outcome: `compute(outcome)` reads the fields in `needs` and returns a float.
 
     `exact` says that the value has no chance in it (a count of operations, a worst-case error of a theorem), so that
-    equal values at every seed are proof and not a lack of data. `bounds` are the values that it can take.
+    equal values at every seed are proof and not a lack of data. `bounds` are the values that it can take. `examples`
+    returns, of the same outcome, an array (examples,) of the scores whose mean the metric is, where it is one.
     """
 
     id: str
@@ -132,6 +162,7 @@ class Metric:
     unit: str
     exact: bool = False
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
+    examples: Callable[[Mapping[str, Any]], Any] | None = None
 
 
 def _cost(name: str, unit: str, *, exact: bool = False) -> Metric:
@@ -208,7 +239,7 @@ class Suite:
     findings: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """The unit of work, of caching and of failure. Ids are full: `sets/point-clouds`, `sets/shapes-3d`."""
 

@@ -1,4 +1,4 @@
-"""Records in a database, by SQLAlchemy URL: SQLite in WAL mode unless told otherwise.
+"""Records in a database, by SQLAlchemy URL: SQLite in WAL mode unless told otherwise, PostgreSQL for many hosts.
 
 A record is written whole, in one transaction, as soon as its cell ends; a cell that runs again replaces its record.
 """
@@ -7,60 +7,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from assay.errors import AssayError
-from assay.spec import Cell, Metric, Record, freeze
+from assay.errors import AssayError, RunError
+from assay.spec import Cell, Metric, Record
+from assay.tables import ENVIRONMENTS, LEASES, META, METRICS, RECORDS, SCHEMA, VERSION, put_record, record_of, row_of
+from assay.tables import insert as insert_into
 
-VERSION = 1
-"""Version of the tables; a store of a newer one is refused, an older one migrated."""
-
-_meta = sa.MetaData()
-_schema = sa.Table("assay_schema", _meta, sa.Column("version", sa.Integer, nullable=False))
-_environments = sa.Table(
-    "environments",
-    _meta,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("content", sa.Text, nullable=False, unique=True),
-)
-_records = sa.Table(
-    "records",
-    _meta,
-    sa.Column("digest", sa.String(32), primary_key=True),
-    sa.Column("task", sa.Text, nullable=False),
-    sa.Column("dataset", sa.Text, nullable=False),
-    sa.Column("model", sa.Text, nullable=False),
-    sa.Column("params", sa.Text, nullable=False),
-    sa.Column("seed", sa.Integer, nullable=False),
-    sa.Column("scale", sa.Text, nullable=False),
-    sa.Column("backend", sa.Text, nullable=False),
-    sa.Column("source", sa.Text),
-    sa.Column("metrics", sa.Text, nullable=False),
-    sa.Column("costs", sa.Text, nullable=False),
-    sa.Column("curve", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("detail", sa.Text, nullable=False),
-    sa.Column("seconds", sa.Float, nullable=False),
-    sa.Column("finished", sa.Float, nullable=False),
-    sa.Column("environment", sa.Integer, sa.ForeignKey("environments.id"), nullable=False),
-    sa.Column("protocol", sa.String(32), nullable=False),
-    sa.Index("records_by_task", "task", "scale"),
-)
-_metrics = sa.Table(
-    "metrics",
-    _meta,
-    sa.Column("task", sa.Text, primary_key=True),
-    sa.Column("metric", sa.Text, primary_key=True),
-    sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("direction", sa.Text, nullable=False),
-    sa.Column("unit", sa.Text, nullable=False),
-)
+T = TypeVar("T")
 CHUNK = 500
 """Digests a query: below every database's limit on parameters."""
+BUSY_SECONDS = 30.0
+"""How long a write waits for another program that holds the database."""
+RECONNECT_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Pauses before a lost connection to a server is made anew."""
 
 
 def default_url() -> str:
@@ -71,25 +36,36 @@ def default_url() -> str:
 class Store:
     """An open store. Use it as a context manager, or call `close`.
 
-    `address` is a path (SQLite) or a SQLAlchemy URL. Raises AssayError when it cannot be opened or is of a newer schema.
+    `address` is a path (SQLite) or a SQLAlchemy URL. Raises AssayError when it cannot be opened or is of a newer schema,
+    RunError when it breaks later.
     """
 
     def __init__(self, address: str | os.PathLike[str] | None = None, *, create: bool = True) -> None:
         self.address = str(address or default_url())
         self.exists = True
-        url = self.address if "://" in self.address else self._sqlite(create)
+        url = _with_driver(self.address) if "://" in self.address else self._sqlite(create)
         try:
             self._engine = sa.create_engine(url)
-            if self._engine.dialect.name == "sqlite":
+            if self.dialect == "sqlite":
                 sa.event.listen(self._engine, "connect", _tune_sqlite)
             self._connection = self._engine.connect()
             self._prepare()
         except sa.exc.SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            raise AssayError(f"cannot open the store {self.address}: {cause}") from error
+            raise AssayError(f"cannot open the store {self.shown}: {_cause(error)}") from error
         except ModuleNotFoundError as error:
-            raise AssayError(f"the store {self.address} needs a driver that is not installed: {error.name}") from error
+            hint = ": pip install 'assay[postgresql]'" if "psycopg" in str(error.name) else ""
+            raise AssayError(f"the store {self.shown} needs the driver {error.name}, not installed{hint}") from error
         self._environment_ids: dict[str, int] = {}
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    @property
+    def shown(self) -> str:
+        """The address without a password."""
+        return str(sa.make_url(self.address)) if "://" in self.address else self.address
 
     def _sqlite(self, create: bool) -> str:
         path = Path(self.address)
@@ -105,23 +81,65 @@ class Store:
         return f"sqlite:///{path}"
 
     def _prepare(self) -> None:
+        """Make or migrate the tables, one program at a time."""
         with self._connection.begin():
-            if not sa.inspect(self._connection).has_table(_schema.name):
-                _meta.create_all(self._connection)
-                self._connection.execute(_schema.insert().values(version=VERSION))
-            version = self._connection.execute(sa.select(_schema.c.version)).scalar_one()
+            if not sa.inspect(self._connection).has_table(SCHEMA.name) or self._version() < VERSION:
+                if self.dialect == "postgresql":
+                    self._connection.execute(sa.text("SELECT pg_advisory_xact_lock(4153534159)"))
+                elif not self._connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+                    self._connection.exec_driver_sql("BEGIN IMMEDIATE")
+                META.create_all(self._connection)  # version 2 added the leases
+                self._connection.execute(SCHEMA.delete())
+                self._connection.execute(SCHEMA.insert().values(version=VERSION))
+            version = self._version()
         if version > VERSION:
             raise AssayError(
-                f"the store {self.address} has schema {version}, this assay knows up to {VERSION}: upgrade assay, "
+                f"the store {self.shown} has schema {version}, this assay knows up to {VERSION}: upgrade assay, "
                 "or name another store by --store"
             )
 
+    def _version(self) -> int:
+        return int(self._connection.execute(sa.select(SCHEMA.c.version)).scalar_one())
+
+    def transaction(self, work: Callable[[sa.Connection], T]) -> T:
+        """Do some work in one transaction; once more on a new connection when the server's was lost. Raise RunError."""
+        pauses = iter(RECONNECT_SECONDS)
+        while True:
+            try:
+                with self._connection.begin():
+                    return work(self._connection)
+            except sa.exc.SQLAlchemyError as error:
+                lost = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+                pause = next(pauses, None) if lost else None
+                if pause is None:
+                    raise RunError(
+                        f"the store {self.shown} cannot be used: {_cause(error)}. What was stored before is safe; "
+                        "when this is mended, the same command goes on from there"
+                    ) from error
+                time.sleep(pause)
+                self._connection.close()
+                self._connection = self._reconnected()
+
+    def _reconnected(self) -> sa.Connection:
+        try:
+            return self._engine.connect()
+        except sa.exc.SQLAlchemyError:
+            return self._connection  # closed: its next use fails, and the next pause follows
+
+    def execute(self, statement: Any) -> None:
+        """Execute a statement in a transaction of its own."""
+        self.transaction(lambda connection: connection.execute(statement))
+
     def put(self, record: Record) -> None:
-        """Write a record durably, in place of one with the same digest."""
-        row = _row(record, self._environment_id(record.environment))
-        statement = _upsert(self._engine.dialect.name)
-        with self._connection.begin():
-            self._connection.execute(statement, row)
+        """Write a record durably, in place of one with the same digest, and end the lease on its cell."""
+        row = row_of(record, self._environment_id(record.environment))
+        write, release = put_record(self.dialect), LEASES.delete().where(LEASES.c.digest == record.digest)
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(write, row)
+            connection.execute(release)
+
+        self.transaction(work)
 
     def describe(self, task: str, metrics: Iterable[Metric]) -> None:
         """Keep what a task's metrics mean, so that records can be read where no plugin is installed."""
@@ -129,74 +147,78 @@ class Store:
             {"task": task, "metric": m.id, "position": i, "direction": m.direction, "unit": m.unit}
             for i, m in enumerate(metrics)
         ]
-        with self._connection.begin():
-            self._connection.execute(_metrics.delete().where(_metrics.c.task == task))
-            self._connection.execute(_metrics.insert(), rows)
+        statement = insert_into(self.dialect, METRICS)
+        replaced = {name: statement.excluded[name] for name in ("position", "direction", "unit")}
+        upsert = statement.on_conflict_do_update(index_elements=["task", "metric"], set_=replaced)
+        stale = METRICS.delete().where(METRICS.c.task == task, METRICS.c.metric.not_in([row["metric"] for row in rows]))
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(stale)
+            if rows:
+                connection.execute(upsert, rows)
+
+        self.transaction(work)
 
     def metrics(self, task: str) -> dict[str, tuple[str, str]]:
         """Return (direction, unit) by metric of a task, in the task's order, which puts its main metric first."""
-        query = sa.select(_metrics).where(_metrics.c.task == task).order_by(_metrics.c.position)
-        with self._connection.begin():
-            return {row.metric: (row.direction, row.unit) for row in self._connection.execute(query)}
+        query = sa.select(METRICS).where(METRICS.c.task == task).order_by(METRICS.c.position)
+        return {row.metric: (row.direction, row.unit) for row in self._read(query)}
 
     def _environment_id(self, environment: Mapping[str, str]) -> int:
         content = json.dumps(dict(environment), sort_keys=True)
         if content not in self._environment_ids:
-            find = sa.select(_environments.c.id).where(_environments.c.content == content)
-            with self._connection.begin():
-                found = self._connection.execute(find).scalar()
-                if found is None:
-                    self._connection.execute(
-                        _insert(self._engine.dialect.name, _environments).on_conflict_do_nothing(), {"content": content}
-                    )
-                    found = self._connection.execute(find).scalar_one()
-            self._environment_ids[content] = found
+            add = insert_into(self.dialect, ENVIRONMENTS).on_conflict_do_nothing()
+            find = sa.select(ENVIRONMENTS.c.id).where(ENVIRONMENTS.c.content == content)
+
+            def work(connection: sa.Connection) -> int:
+                connection.execute(add, {"content": content})
+                return int(connection.execute(find).scalar_one())
+
+            self._environment_ids[content] = self.transaction(work)
         return self._environment_ids[content]
 
     def finished(self, digests: Iterable[str]) -> set[str]:
         """Return those of the digests whose cells succeeded."""
-        wanted = list(digests)
-        done: set[str] = set()
-        with self._connection.begin():
-            for i in range(0, len(wanted), CHUNK):
-                query = sa.select(_records.c.digest).where(
-                    _records.c.digest.in_(wanted[i : i + CHUNK]), _records.c.reason == ""
-                )
-                done.update(self._connection.execute(query).scalars())
-        return done
+        return {row.digest for row in self._by_digest(sa.select(RECORDS.c.digest), digests, RECORDS.c.reason == "")}
+
+    def since(self, digests: Iterable[str], moment: float) -> dict[str, bool]:
+        """Return, for those of the digests whose cells ended at or after a time of day, whether they succeeded."""
+        query = sa.select(RECORDS.c.digest, RECORDS.c.reason)
+        return {row.digest: not row.reason for row in self._by_digest(query, digests, RECORDS.c.finished >= moment)}
 
     def get(self, digests: Iterable[str]) -> dict[str, Record]:
         """Return the records of the digests that are stored, failed ones included."""
-        wanted = list(digests)
-        found: dict[str, Record] = {}
-        for i in range(0, len(wanted), CHUNK):
-            found.update((r.digest, r) for r in self._select(_records.c.digest.in_(wanted[i : i + CHUNK])))
-        return found
+        rows = self._by_digest(sa.select(RECORDS, ENVIRONMENTS.c.content).join(ENVIRONMENTS), digests)
+        return {row.digest: record_of(row._mapping) for row in rows}
+
+    def durations(self, cells: Iterable[Cell]) -> dict[tuple[str, str, str, str, str], float]:
+        """Return the mean seconds of past cells by (task, dataset, model, scale, backend), for those cells' tasks."""
+        key = (RECORDS.c.task, RECORDS.c.dataset, RECORDS.c.model, RECORDS.c.scale, RECORDS.c.backend)
+        tasks = sorted({cell.task for cell in cells})
+        query = sa.select(*key, sa.func.avg(RECORDS.c.seconds)).where(RECORDS.c.reason == "", RECORDS.c.task.in_(tasks))
+        return {tuple(row[:5]): float(row[5]) for row in self._read(query.group_by(*key))}
 
     def records(self, **equal: Any) -> Iterator[Record]:
         """Yield records whose columns equal what is given (`task=...`, `scale=...`), oldest first."""
-        yield from self._select(*(_records.c[name] == value for name, value in equal.items() if value is not None))
+        conditions = (RECORDS.c[name] == value for name, value in equal.items() if value is not None)
+        query = sa.select(RECORDS, ENVIRONMENTS.c.content).join(ENVIRONMENTS).where(*conditions)
+        for row in self._read(query.order_by(RECORDS.c.finished)):
+            yield record_of(row._mapping)
 
-    def _select(self, *conditions: Any) -> Iterator[Record]:
-        query = (
-            sa.select(_records, _environments.c.content)
-            .join(_environments)
-            .where(*conditions)
-            .order_by(_records.c.finished)
-        )
-        with self._connection.begin():
-            rows = self._connection.execute(query).mappings().all()
-        yield from map(_record, rows)
+    def _by_digest(self, query: Any, digests: Iterable[str], *conditions: Any) -> Iterator[Any]:
+        wanted = list(digests)
+        for i in range(0, len(wanted), CHUNK):
+            yield from self._read(query.where(RECORDS.c.digest.in_(wanted[i : i + CHUNK]), *conditions))
+
+    def _read(self, query: Any) -> list[Any]:
+        return self.transaction(lambda connection: list(connection.execute(query).all()))
 
     def __len__(self) -> int:
-        with self._connection.begin():
-            return int(self._connection.execute(sa.select(sa.func.count()).select_from(_records)).scalar_one())
+        return int(self._read(sa.select(sa.func.count()).select_from(RECORDS))[0][0])
 
     def stamp(self) -> str:
         """Return a text that changes whenever a record is written."""
-        with self._connection.begin():
-            query = sa.select(sa.func.count(), sa.func.max(_records.c.finished))
-            return " ".join(map(str, self._connection.execute(query).one()))
+        return "-".join(map(str, self._read(sa.select(sa.func.count(), sa.func.max(RECORDS.c.finished)))[0]))
 
     def close(self) -> None:
         """Close the connection. What was put is on disk already."""
@@ -210,71 +232,18 @@ class Store:
         self.close()
 
 
+def _with_driver(url: str) -> str:
+    """Return a URL in which PostgreSQL has the driver that assay installs."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgresql", "postgres") else url
+
+
+def _cause(error: Exception) -> object:
+    return getattr(error, "orig", None) or error
+
+
 def _tune_sqlite(connection: Any, _: Any) -> None:
     """Readers and one writer do not block each other, and a write survives the death of the process at any moment."""
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
+    connection.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _insert(dialect: str, table: sa.Table) -> Any:
-    if dialect == "postgresql":
-        from sqlalchemy.dialects import postgresql
-
-        return postgresql.insert(table)
-    from sqlalchemy.dialects import sqlite
-
-    return sqlite.insert(table)
-
-
-def _upsert(dialect: str) -> Any:
-    insert = _insert(dialect, _records)
-    replaced = {c.name: insert.excluded[c.name] for c in _records.c if not c.primary_key}
-    return insert.on_conflict_do_update(index_elements=["digest"], set_=replaced)
-
-
-def _row(record: Record, environment: int) -> dict[str, Any]:
-    cell = record.cell
-    return {
-        "digest": record.digest,
-        "task": cell.task,
-        "dataset": cell.dataset,
-        "model": cell.model,
-        "params": json.dumps(dict(cell.params), sort_keys=True),
-        "seed": cell.seed,
-        "scale": cell.scale,
-        "backend": cell.backend,
-        "source": cell.source,
-        "metrics": json.dumps(dict(record.metrics)),
-        "costs": json.dumps(dict(record.costs)),
-        "curve": json.dumps([dict(point) for point in record.curve]),
-        "reason": record.reason,
-        "detail": record.detail,
-        "seconds": record.seconds,
-        "finished": record.finished,
-        "environment": environment,
-        "protocol": record.protocol,
-    }
-
-
-def _record(row: Any) -> Record:
-    params = freeze({name: _hashable(value) for name, value in json.loads(row["params"]).items()})
-    cell = Cell(
-        row["task"], row["dataset"], row["model"], params, row["seed"], row["scale"], row["backend"], row["source"]
-    )
-    return Record(
-        cell,
-        row["digest"],
-        json.loads(row["metrics"]),
-        json.loads(row["costs"]),
-        tuple(json.loads(row["curve"])),
-        row["reason"],
-        row["detail"],
-        row["seconds"],
-        json.loads(row["content"]),
-        row["finished"],
-        row["protocol"],
-    )
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(_hashable(v) for v in value) if isinstance(value, list) else value

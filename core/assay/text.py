@@ -25,7 +25,7 @@ def number(value: float | None, digits: int = 3) -> str:
         return "-"
     if value == 0:
         return "0"
-    if 1e-3 <= abs(value) < 1e4:
+    if 10**-digits <= abs(value) < 1e4:
         return (
             f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
             if abs(value) >= 1
@@ -42,3 +42,8 @@ def amount(value: float | None, unit: str = "") -> str:
         if abs(value) >= size:
             return f"{value / size:.3g} {prefix}{unit}"
     return f"{value:.3g}{' ' if unit else ''}{unit}"
+
+
+def seconds(value: float | None) -> str:
+    """Return seconds to two digits: `12`, `0.41`, `0.0058`."""
+    return "-" if value is None else f"{value:.0f}" if value >= 10 else f"{value:.2g}"

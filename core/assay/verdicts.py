@@ -9,6 +9,7 @@ the paper's own entrant succeeded (docs/verdicts.md lists every such case).
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -21,19 +22,30 @@ from assay.spec import Model, Paper, Record
 from assay.stats import Test
 
 ALPHA = 0.05
+T_TESTS = ("paired t", "TOST")
 Outcome = Literal["holds", "fails", "inconclusive", "untested"]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The stored numbers of one score: `values` by seed, `failures` (reasons) by seed, whether the metric is exact, and
-    the wall seconds of the cells behind them by digest.
+    """The stored numbers of one score: `values` by seed, `failures` (reasons) by seed, whether the metric is exact, the
+    wall seconds of the cells behind them by digest, and the values that the metric can take.
     """
 
     values: Mapping[int, float]
     failures: Mapping[int, str] = field(default_factory=dict)
     exact: bool = False
     cells: Mapping[str, float] = field(default_factory=dict)
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether values pile up at a bound of the metric: their mean lies within two standard deviations of it."""
+        values = list(self.values.values())
+        if len(values) < 2:
+            return False
+        mean, sd = statistics.fmean(values), statistics.stdev(values)
+        return sd > 0 and min(abs(mean - bound) for bound in self.bounds) < 2 * sd
 
 
 @dataclass(frozen=True)
@@ -100,20 +112,18 @@ def judge(
     missing: Mapping[str, str] | None = None,
     own: Collection[str] | None = None,
     alpha: float = ALPHA,
-    looks: Sequence[int] = (),
 ) -> list[Verdict]:
     """Return a verdict for each claim of a paper, from its samples by claim id.
 
     `missing` says by claim id why it cannot be tested. `own` are the paper's own entrants (all are, when None): a claim
-    fails when one of them never ran, and stays open when another's never did. `alpha` is the level of this look, and
-    `looks` the numbers of seeds at which a sequential test has looked. Holm's correction runs over the claims with chance in
+    fails when one of them never ran, and stays open when another's never did. `alpha` is the level of this look.
+    Holm's correction runs over the claims with chance in
     them, undecided ones too; those settled by the value itself can not be wrong by chance and need none.
     """
     missing = missing or {}
     found = {
         c.id: replace(
             _examine(c, samples[c.id], alpha),
-            looks=tuple(looks),
             confidence=1 - alpha,
             seconds=sum({k: v for sample in samples[c.id].values() for k, v in sample.cells.items()}.values(), 0.0),
         )
@@ -148,6 +158,8 @@ def _examine(claim: Claim, samples: Mapping[Score, Sample], alpha: float) -> Ver
     table = [{s: samples[s].values[seed] for s in scores} for seed in seeds]
     exact = all(samples[s].exact for s in scores)
     test = decide(claim.check, table, exact, alpha)
+    if test.method in T_TESTS and len(scores) == 1 and samples[scores[0]].crowded:
+        test = replace(test, reason="values pile up at the metric's bound, where t is too sure (docs/verdicts.md)")
     per_seed = dict(zip(seeds, shown(claim.check, table), strict=True))
     return Verdict(claim, "inconclusive", test, per_seed=per_seed, reason=test.reason, failures=failures, broken=broken)
 
@@ -160,7 +172,7 @@ def _conclude(verdict: Verdict, alpha: float, own: Collection[str] | None) -> Ve
         reason = f"no cell of {', '.join(guilty or verdict.broken)} succeeded"
         return replace(verdict, outcome="fails" if guilty else "inconclusive", reason=reason)
     if verdict.p > alpha:
-        return replace(verdict, outcome="inconclusive", reason=verdict.reason or _undecided(verdict, alpha))
+        return replace(verdict, outcome="inconclusive", reason=_undecided(verdict, alpha))
     outcome: Outcome = "holds" if test.p_holds < test.p_fails else "fails"
     if outcome == "holds" and verdict.failures:
         reason = f"would hold, but {len(verdict.failures)} cells failed, of {', '.join(names)}"
@@ -171,6 +183,9 @@ def _conclude(verdict: Verdict, alpha: float, own: Collection[str] | None) -> Ve
 def _undecided(verdict: Verdict, alpha: float) -> str:
     """Say why a test that could decide did not."""
     test = verdict.test
+    if verdict.reason and test.method not in T_TESTS:
+        return verdict.reason
+    why = "the data agree with either side of the bound: more seeds may decide (assay power)"
     if 2 * min(test.p_holds, test.p_fails) <= alpha:
-        return "decided on its own, but no longer after Holm's correction over the paper's claims"
-    return "the data agree with either side of the bound: more seeds may decide (assay power)"
+        why = "decided on its own, but no longer after Holm's correction over the paper's claims"
+    return f"{why}; {verdict.reason}" if verdict.reason else why

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from assay.catalog import Catalog, Plugin, requirements
+from assay.catalog import Catalog, Plugin
 from assay.cell import Job
 from assay.claims import Claim
 from assay.errors import AssayError, unknown
+from assay.executors import Executor
 from assay.expressions import Score
-from assay.plan import Measurement, Planner, digester, seeds_of
+from assay.plan import Measurement, Planner, seeds_of
+from assay.reach import Reach
 from assay.running import Progress, execute
 from assay.sources import closure
 from assay.spec import SCALES, Model, Paper, Record
@@ -27,6 +31,8 @@ class Trial:
     plugin: Plugin
     catalog: Catalog
     planner: Planner
+    scale: str
+    backend: str
     measurements: dict[Score, Measurement] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
@@ -73,7 +79,7 @@ def prepare(paper: str, scale: str, backend: str) -> Trial:
     catalog = Catalog()
     plugin = catalog.plugin(paper)
     catalog.load(tasks=plugin.having("task"))
-    trial = Trial(catalog.paper(paper), plugin, catalog, Planner(catalog))
+    trial = Trial(catalog.paper(paper), plugin, catalog, Planner(catalog), scale, backend)
     catalog.backend(backend)
     for claim in trial.paper.claims:
         try:
@@ -95,6 +101,7 @@ def verify(
     backend: str = "cpu",
     store: str | None = None,
     force: bool = False,
+    executor: str | Executor = "",
     progress: Progress | None = None,
 ) -> Verification:
     """Run what a paper's claims need and judge them.
@@ -108,14 +115,16 @@ def verify(
         backend: Where to run; a claim may pin its own.
         store: Path or URL of the records.
         force: Run cells again that are in the store.
-        progress: Called as cells end.
+        executor: `inline`, `pool`, `dask` or an `assay.Executor` with its limits.
+        progress: Called with an `assay.progress.Event` as cells start and end.
     """
     if seeds is not None:
         seeds_of(seeds)
+    chosen = executor if isinstance(executor, Executor) else Executor(executor)
     trial = prepare(paper, scale, backend)
     claims = trial.paper.claims
     first = {c.id: seeds or c.seeds for c in claims}
-    looks = _looks(max(first.values(), default=1), until_conclusive)
+    looks = _looks(max((n for c, n in first.items() if c not in trial.missing), default=1), until_conclusive)
     decided: dict[str, Verdict] = {}
     jobs: list[Job] = []
     with Store(store) as opened:
@@ -124,18 +133,19 @@ def verify(
             known = {job.digest for job in jobs}
             jobs = trial.jobs(counts)
             fresh = [job for job in jobs if job.digest not in known]
-            execute(fresh, trial.catalog, opened, force=force, progress=progress)
+            execute(fresh, trial.catalog, opened, executor=chosen, force=force, progress=progress)
             records = opened.get(job.digest for job in jobs)
             samples = trial.samples(counts, records)
-            for verdict in judge(
-                claims, samples, missing=trial.missing, own=trial.own, alpha=level, looks=looks[:taken]
-            ):
-                if verdict.claim.id not in decided or decided[verdict.claim.id].outcome == "inconclusive":
-                    decided[verdict.claim.id] = verdict
+            for verdict in judge(claims, samples, missing=trial.missing, own=trial.own, alpha=level):
+                name = verdict.claim.id
+                if name not in decided or decided[name].outcome == "inconclusive":
+                    tested = verdict.outcome != "untested"
+                    decided[name] = replace(verdict, looks=(first[name], *looks[1:taken]) if tested else ())
             if all(v.outcome != "inconclusive" for v in decided.values()):
                 break
     ordered = tuple(decided[c.id] for c in claims)
-    sources = closure(jobs, trial.plugin.module, digester(trial.catalog))
+    reach = Reach(p.module.partition(".")[0] for p in trial.catalog.plugins)
+    sources = closure(jobs, trial.plugin.module, reach)
     kept = tuple(records[d] for d in sorted(records))
     return Verification(trial.paper, ordered, scale, backend, kept, sources, tuple(trial.entrants))
 
@@ -168,12 +178,18 @@ def _absent(score: Score, catalog: Catalog, plugin: Plugin) -> str:
     if (score.task, score.entrant) in catalog.models:
         return ""
     near = [
-        name for name in requirements(plugin.name) if f"{score.entrant}-".startswith(name.removeprefix("assay-") + "-")
+        name for name in _requirements(plugin.name) if f"{score.entrant}-".startswith(name.removeprefix("assay-") + "-")
     ]
     name = max(near, key=len, default=f"assay-{score.entrant}")
     if name in {p.name for p in catalog.plugins}:
         return ""  # it is there, and has no such entrant: the planner says which it has
     return f"entrant {score.entrant} is not installed: pip install {name}"
+
+
+def _requirements(distribution: str) -> list[str]:
+    """Return the names of the distributions that one requires, the optional ones too."""
+    found = (re.match(r"[A-Za-z0-9._-]+", text) for text in importlib.metadata.requires(distribution) or ())
+    return [match[0] for match in found if match]
 
 
 def _looks(first: int, last: int | None) -> list[int]:
@@ -184,6 +200,13 @@ def _looks(first: int, last: int | None) -> list[int]:
     while looks[-1] * 2 < last:
         looks.append(looks[-1] * 2)
     return [*looks, last]
+
+
+def sample_of(place: Measurement, planner: Planner, seeds: Iterable[int], store: Store) -> Sample:
+    """Return what a store has of a measurement at some seeds."""
+    seeds = list(seeds)
+    records = store.get(job.digest for job in planner.at_seeds(place.cell, seeds))
+    return _sample(place, planner, seeds, records)
 
 
 def _sample(place: Measurement, planner: Planner, seeds: Iterable[int], records: Mapping[str, Record]) -> Sample:
@@ -200,4 +223,4 @@ def _sample(place: Measurement, planner: Planner, seeds: Iterable[int], records:
             failures[job.cell.seed] = f"has no metric {place.key}"
         else:
             values[job.cell.seed] = value
-    return Sample(values, failures, place.exact, cells)
+    return Sample(values, failures, place.exact, cells, place.bounds)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from assay.errors import AssayError
 
 if TYPE_CHECKING:
+    from assay.executors import Executor
     from assay.progress import Progress
 
 
@@ -32,6 +33,30 @@ def running(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", default="cpu", metavar="ID", help="where to run (default cpu)")
     parser.add_argument("--force", action="store_true", help="run cells again that are in the store")
     stored(parser)
+    how = parser.add_argument_group("how to run (docs/running.md)")
+    text = "default: inline, pool when a limit or workers are given, dask for an address"
+    how.add_argument("--executor", default="", metavar="inline|pool|dask", help=text)
+    how.add_argument("--workers", type=int, metavar="N", help="processes at a time (default: the CPUs)")
+    how.add_argument("--timeout", type=float, metavar="SECONDS", help="wall-clock limit of a cell")
+    how.add_argument("--memory", metavar="SIZE", help="limit of a cell's resident memory: 2GiB")
+    how.add_argument("--isolate", action="store_true", help="a fresh process for every cell")
+    how.add_argument("--address", metavar="HOST:PORT", help="a dask scheduler to run on")
+    how.add_argument("--resources", metavar="NAME=N,...", help="dask resources that a cell takes: GPU=1")
+
+
+def executor(args: argparse.Namespace) -> Executor:
+    """Return the executor that the arguments ask for."""
+    from assay.executors import Executor
+
+    resources = {}
+    for name, number in pairs(split(args.resources), "--resources").items():
+        try:
+            resources[name] = float(number)
+        except ValueError:
+            raise AssayError(f"--resources {name}={number!r}: give a number, as in GPU=1") from None
+    return Executor(
+        args.executor, args.workers, args.timeout, args.memory, args.isolate, args.address or None, resources
+    )
 
 
 @contextlib.contextmanager
@@ -39,11 +64,12 @@ def progress(args: argparse.Namespace) -> Iterator[Progress]:
     """Give a progress line; when the user stops the run, say what is kept and how to go on."""
     from assay.progress import Progress
 
-    line = Progress(quiet=args.json)
+    line = Progress(style="json" if args.json else "")
     try:
         yield line
     except KeyboardInterrupt:
-        done = f"{line.done} of {line.total} cells are stored; " if line.total else ""
+        last = line.last
+        done = f"{last.done} of {last.total} cells are stored; " if last and last.total else ""
         print(f"\nassay: stopped. {done}the same command goes on from there", file=sys.stderr)
         raise
 
@@ -65,7 +91,9 @@ def pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
 
 
 def values(text: str) -> list[Any]:
-    """Return the values of `--set width=32,64`: JSON where they are, text where not."""
+    """Return the values of `--set width=32,64` or `--set widths=[8,8],[16]`: JSON where they are, text where not."""
+    with contextlib.suppress(json.JSONDecodeError):
+        return list(json.loads(f"[{text}]"))
     found = []
     for part in text.split(","):
         try:

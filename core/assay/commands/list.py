@@ -19,12 +19,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--family", help="only this family")
     parser.add_argument("--verdicts", action="store_true", help="the recorded verdicts, and whether they are stale")
+    parser.add_argument("--available", action="store_true", help="all known papers, installed or not, with verdicts")
 
 
 def run(args: argparse.Namespace) -> int:
     """List what is installed."""
     from assay import catalog, render
 
+    if args.available:
+        return _available(args)
     plugins = [p for p in catalog.installed() if args.family in (None, p.family)]
     if args.verdicts:
         return _verdicts(plugins, args.json)
@@ -64,4 +67,26 @@ def _verdicts(plugins: Sequence[Plugin], as_json: bool) -> int:
             entry["verdicts"] = found.outcomes
         data.append(entry)
     print(json.dumps(data, indent=1) if as_json else render.table(["paper", "family", "verdicts"], rows))
+    return 0
+
+
+def _available(args: argparse.Namespace) -> int:
+    """List all papers of the index that ships with the core."""
+    from assay import catalog, index, render
+
+    here = {p.paper for p in catalog.installed()}
+    entries = [{**e, "installed": e["paper"] in here} for e in index.known() if args.family in (None, e["family"])]
+    if args.json:
+        print(json.dumps(entries, indent=1))
+        return 0
+    outcomes = ("holds", "fails", "inconclusive", "untested")
+    rows = []
+    for entry in entries:
+        found = list(entry["claims"].values())
+        verdicts = ", ".join(f"{found.count(o)} {o}" for o in outcomes if found.count(o))
+        rows.append(
+            [entry["paper"], entry["family"], "yes" if entry["installed"] else "", verdicts, entry["title"][:60]]
+        )
+    print(render.table(["paper", "family", "installed", "verdicts", "title"], rows))
+    print(f"\n{len(rows)} papers, {sum(e['installed'] for e in entries)} installed; assay install PAPER adds one")
     return 0

@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
                 backend=args.backend,
                 store=args.store,
                 force=args.force,
+                executor=common.executor(args),
                 progress=progress,
             )
         if args.record or args.record_to:

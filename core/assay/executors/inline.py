@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from assay.cell import Job, Runner
+from assay.executors import Crew, Work
 from assay.spec import Record
 
 
-def run(jobs: Iterable[Job], manager: Any) -> Iterator[Record]:
-    """Yield a record for each job. `manager` is the pluggy manager whose hooks take part."""
-    runner = Runner(manager)
-    try:
-        for job in jobs:
-            yield runner.run(job)
-    finally:
-        if manager.is_registered(runner):
-            manager.unregister(runner)
+@contextmanager
+def crew(work: Work) -> Iterator[Crew]:
+    """Give a function that yields a record for each job."""
+    with Runner(work.catalog.manager) as runner:
+
+        def run(jobs: Iterator[Job]) -> Iterator[Record]:
+            for job in jobs:
+                work.started(job.cell)
+                yield runner.run(job)
+
+        yield run

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from assay.leaderboard import ALPHA, comparable, entrants, latest, rank
+from assay.leaderboard import ALPHA, Leaderboard, comparable, entrants, latest, rank
 from assay.report.figures import EXACT, ROUGH, Index, column, short, thinned
 from assay.spec import COSTS, Record
 
@@ -49,11 +49,21 @@ def _arena(
     boards = []
     for metric in _metrics(current, known):
         direction, unit = known[metric.partition("[")[0]]
-        rows = [
-            [place[r.entrant], r.rank, short(r.mean), short(r.low), short(r.high), len(r.values), int(r.apart)]
-            for r in rank(by_entrant, metric, direction)
+        rows = rank(by_entrant, metric, direction)
+        best = Leaderboard(*key, metric, direction, unit, tuple(rows)).best
+        shown = [
+            [
+                place[r.entrant],
+                r.rank,
+                short(r.mean),
+                short(r.low),
+                short(r.high),
+                len(r.values),
+                int(r.entrant == best),
+            ]
+            for r in rows
         ]
-        boards.append({"metric": metric, "direction": direction, "unit": unit, "rows": rows})
+        boards.append({"metric": metric, "direction": direction, "unit": unit, "rows": shown})
     return {
         "task": key[0],
         "dataset": key[1],

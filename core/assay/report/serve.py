@@ -41,7 +41,7 @@ class Server(ThreadingHTTPServer):
         with Store(self.sources.store, create=False) as store:
             records = store.stamp()
         files = (str(path.stat().st_mtime_ns) for path in self.sources.verdicts if path.exists())
-        return "-".join([records.replace(" ", "-"), *files])
+        return "-".join([records, *files])
 
     def data(self, stamp: str) -> str:
         """Return the data as JSON; it is gathered once for each stamp, however many pages ask."""

@@ -7,8 +7,6 @@ from itertools import pairwise
 import numpy as np
 import torch
 from assay import Model
-from sklearn.linear_model import RidgeClassifierCV, RidgeCV
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 
@@ -93,6 +91,9 @@ class KernelMeanRidge(nn.Module):
 
     def fit(self, x: Tensor, *rest: Tensor) -> None:
         """Set bandwidth and weights from x (n, N, inputs), mask (n, N) when there is one, and labels or targets."""
+        from sklearn.linear_model import RidgeClassifierCV, RidgeCV  # costly to import: only who fits it pays
+        from sklearn.preprocessing import StandardScaler
+
         mask, target = rest if len(rest) == 2 else (None, *rest)
         elements = x[mask] if mask is not None else x.flatten(0, 1)
         sample = elements[torch.randperm(len(elements))[:500]]

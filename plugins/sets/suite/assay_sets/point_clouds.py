@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from assay import Context, Entrant, Schema, Task
+from assay import Context, Entrant, Probe, Schema, Task
 from torch import Tensor, nn
 
 from assay_sets.recipe import batches, generator, predict, shuffled, train
@@ -47,6 +47,15 @@ def run(entrant: Entrant, data: PointClouds, ctx: Context) -> Mapping[str, Any]:
         for (name, value), view in views.items()
     ]
     return {"module": module, "inputs": (test,), "logits": logits, "labels": truth, "conditions": conditions}
+
+
+def probe(entrant: Entrant, data: PointClouds, ctx: Context) -> Probe:
+    """Return an untrained entrant with eight clouds; one that fits itself is fitted to a few."""
+    points, labels = torch.tensor(data.train_points), torch.tensor(data.train_labels)
+    module = entrant.build(inputs=points.shape[-1], classes=data.classes)
+    if hasattr(module, "fit"):
+        module.fit(points, labels)
+    return Probe(module, (points[:8],), (8, data.classes))
 
 
 def _reordered(clouds: Tensor, draw: torch.Generator) -> Tensor:
@@ -93,4 +102,5 @@ TASK = Task(
     },
     baselines=("flat-mlp", "mean-pool-mlp", "kme-ridge"),
     conditions={"keep": KEEP, "test_rotation": ("so3",)},
+    probe=probe,
 )

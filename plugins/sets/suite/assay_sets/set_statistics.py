@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from assay import Context, Entrant, Schema, Task
+from assay import Context, Entrant, Probe, Schema, Task
 from torch import Tensor, nn
 
 from assay_sets.recipe import batches, generator, predict, shuffled, train
@@ -72,6 +72,15 @@ def run(entrant: Entrant, data: LabelledSets, ctx: Context) -> Mapping[str, Any]
     return {"module": module, "inputs": _full_sets(sets, real), **outcome, "conditions": conditions}
 
 
+def probe(entrant: Entrant, data: LabelledSets, ctx: Context) -> Probe:
+    """Return an untrained entrant with eight sets; one that fits itself is fitted."""
+    x, mask, y = (torch.tensor(a) for a in (data.train_x, data.train_mask, data.train_y))
+    module = entrant.build(inputs=x.shape[-1], outputs=y.shape[-1])
+    if hasattr(module, "fit"):
+        module.fit(x, mask, y)
+    return Probe(module, (x[:8], mask[:8]), (8, y.shape[-1]))
+
+
 def _full_sets(sets: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     """Return the sets that fill the tensor, all of whose elements may change places; all sets when there is none."""
     full = real.all(1)
@@ -119,4 +128,5 @@ TASK = Task(
     },
     baselines=("gru-set", "mean-pool-mlp", "kme-ridge"),
     conditions={"test_size": TEST_SIZES},
+    probe=probe,
 )

@@ -1,0 +1,106 @@
+"""Checks that a plugin requires what it imports, in honest ranges."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.metadata
+import re
+import sys
+from collections.abc import Iterator
+
+from assay.checks.kit import Check
+from assay.checks.subject import Subject
+
+
+def requirements(subject: Subject) -> dict[str, str]:
+    """Return the declared requirements by normalised name."""
+    found = {}
+    for text in subject.project.get("dependencies", ()):
+        matched = re.match(r"\s*([A-Za-z0-9._-]+)", text)
+        if matched:
+            found[_normal(matched[1])] = text
+    return found
+
+
+def core_required(subject: Subject) -> Iterator[str]:
+    """The core is a requirement, from some version on."""
+    if ">=" not in requirements(subject).get("assay", ""):
+        yield "dependencies do not name assay with the least version that will do: assay>=0.1"
+
+
+def bounded(subject: Subject) -> Iterator[str]:
+    """Honest ranges: a lower bound, no pin, no address."""
+    for name, text in requirements(subject).items():
+        if "@" in text or "==" in text:
+            yield f"{text!r} pins {name}: others could not install it beside this plugin"
+        elif ">=" not in text:
+            yield f"{text!r} has no lower bound"
+
+
+def imported(subject: Subject) -> dict[str, str]:
+    """Return the distributions that the sources import, by where; the standard library and the plugin left out."""
+    own = subject.plugin.module.partition(".")[0]
+    found: dict[str, str] = {}
+    for place, node in subject.nodes(ast.Import, ast.ImportFrom):
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+        for top in {module.partition(".")[0] for module in modules if not getattr(node, "level", 0)}:
+            if top != own and top not in sys.stdlib_module_names:
+                found.setdefault(_distribution(top), place)
+    return found
+
+
+def undeclared(subject: Subject) -> Iterator[str]:
+    """What is imported is required."""
+    declared = requirements(subject)
+    for name, place in imported(subject).items():
+        if name not in declared:
+            yield f"{place} imports {name}, which is not in dependencies"
+
+
+def unused(subject: Subject) -> Iterator[str]:
+    """What is required is imported."""
+    family = subject.plugin.family
+    suites = {_normal(p.name) for p in subject.catalog.plugins if p.family == family and not p.paper}
+    found = {*imported(subject), *suites}  # a paper needs its suite's tasks though it imports nothing of it
+    for name in requirements(subject):
+        if name not in found:
+            yield f"dependencies name {name}, which nothing imports"
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@functools.cache
+def _packages() -> dict[str, list[str]]:
+    return dict(importlib.metadata.packages_distributions())
+
+
+def _distribution(module: str) -> str:
+    """Return the distribution that a top-level module comes from; its own name, when it is not installed."""
+    known = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
+    if module.startswith("assay"):
+        return _normal(module)
+    return known.get(module) or _normal(next(iter(_packages().get(module, [module]))))
+
+
+_TOML = "correct dependencies in pyproject.toml"
+CHECKS = (
+    Check(
+        "core-required",
+        "files",
+        "a plugin cannot run without the core",
+        'dependencies = ["assay>=0.1", ...]',
+        core_required,
+    ),
+    Check(
+        "bounded",
+        "files",
+        "honest ranges let hundreds of plugins live in one environment",
+        "give name>=VERSION",
+        bounded,
+    ),
+    Check("undeclared", "files", "a fresh environment has only what is declared", "add it to dependencies", undeclared),
+    Check("unused", "files", "a requirement that nothing uses costs every user its size", "remove it", unused),
+)

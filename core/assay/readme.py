@@ -1,0 +1,145 @@
+"""READMEs of plugins, generated from what the code registers and what was recorded."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay import render, templating
+from assay.recorded import outcomes
+from assay.spec import show_params
+
+if TYPE_CHECKING:
+    from assay.checks.subject import Subject
+    from assay.spec import Model
+
+OUTCOMES = ("holds", "fails", "inconclusive", "untested")
+BOARD = re.compile(r"<!-- leaderboard -->(.*?)\n<!-- /leaderboard -->", re.DOTALL)
+
+
+def generated(subject: Subject, *, store: str | None = None) -> str:
+    """Return the README of a paper or a family; not applicable to anything else. `store` renews its leaderboard."""
+    if subject.offered("suite"):
+        return family(subject, store)
+    return paper(subject)
+
+
+def paper(subject: Subject) -> str:
+    """Return the README of a paper."""
+    found = subject.paper
+    link = f", [arXiv:{found.arxiv}](https://arxiv.org/abs/{found.arxiv})" if found.arxiv else ""
+    tasks = {model.task: subject.placed(model) for model in subject.models}
+    return templating.render(
+        "paper.md.j2",
+        paper=found,
+        citation=f"{found.title} ({found.year}{link}), family `{found.family}`.",
+        claims=[_claim(claim, subject.recorded) for claim in found.claims],
+        models=[_model(model) for model in subject.models],
+        distribution=subject.plugin.name,
+        scale=subject.recorded.get("scale", "small"),
+        recorded=bool(subject.recorded.get("claims")),
+        tasks=[
+            {"id": t.id, "small": _budget(t.budgets.get("small")), "full": _budget(t.budgets.get("full"))}
+            for t in tasks.values()
+        ],
+    )
+
+
+def family(subject: Subject, store: str | None = None) -> str:
+    """Return the README of a family: its tasks, the papers that lie beside the suite, the leaderboard of a store."""
+    schemas = {d.schema for d in subject.catalog.datasets.values()}
+    tasks = [
+        {
+            "id": task.id,
+            "title": task.title,
+            "contract": task.contract,
+            "metrics": ", ".join(f"`{m}`" for m in task.metrics),
+            "baselines": ", ".join(f"`{b}`" for b in task.baselines),
+            "datasets": ", ".join(
+                f"`{key.partition('/')[2]}`{f' ({d.title})' if d.title else ''}"
+                for key, d in sorted(subject.offered("dataset").items())
+                if d.schema == task.schema
+            ),
+        }
+        for task in subject.tasks
+        if task.schema in schemas
+    ]
+    kept = BOARD.search(subject.text("README.md"))
+    board = _boards(subject, store) if store else kept[1] if kept else ""
+    return templating.render(
+        "family.md.j2", suite=subject.suite, tasks=tasks, papers=_papers(subject.root.parent), leaderboard=board
+    )
+
+
+def _papers(folder: Path) -> list[dict[str, Any]]:
+    """Return the papers whose folders lie in a family's, with the counts of their verdicts."""
+    from assay.checks.subject import plugin_of
+
+    rows = []
+    for path in sorted(folder.glob("*/pyproject.toml")):
+        plugin = plugin_of(path.parent)
+        if plugin.paper:
+            verdicts = path.with_name("verdict.json")
+            recorded = json.loads(verdicts.read_text(encoding="utf-8")) if verdicts.is_file() else {}
+            found = outcomes(recorded)
+            counts = Counter(found.get(claim, "untested") for claim in plugin.having("claim"))
+            rows.append({"id": plugin.paper, "title": plugin.title, **{name: counts[name] for name in OUTCOMES}})
+    return rows
+
+
+def _claim(claim: Any, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of a claim, from the record when there is one."""
+    row: Mapping[str, Any] = next((c for c in recorded.get("claims", ()) if c["id"] == claim.id), {})
+    interval = row.get("interval")
+    return {
+        "id": claim.id,
+        "says": claim.says.replace("|", "\\|"),
+        "check": str(claim.check),
+        "published": (claim.published or "-").replace("|", "\\|"),
+        "verdict": f"**{row['verdict']}**" if row else "untested",
+        "reason": row.get("reason", ""),
+        "effect": render.number(row.get("effect")),
+        "interval": f"[{render.number(interval[0])}, {render.number(interval[1])}]" if interval else "-",
+        "seeds": len(row.get("per_seed", ())) or "-",
+        "scale": recorded.get("scale", "-") if row else "-",
+    }
+
+
+def _model(model: Model) -> dict[str, Any]:
+    knobs = "; ".join(f"`{name}`: {', '.join(map(str, values))}" for name, values in model.knobs.items())
+    params = f"`{show_params(model.params)}`" if model.params else ""
+    return {"id": model.id, "task": model.task, "ablates": model.ablates, "params": params, "knobs": knobs}
+
+
+def _budget(budget: Mapping[str, Any] | None) -> str:
+    return show_params(budget) if budget else ""
+
+
+def _boards(subject: Subject, store: str) -> str:
+    """Return the leaderboards of a family's tasks as Markdown tables, from records."""
+    from assay.api import compare
+    from assay.errors import AssayError
+
+    lines: list[str] = []
+    for task in subject.tasks:
+        try:
+            boards = compare(task.id, store=store)
+        except AssayError:
+            continue  # nothing of this task was run into the store
+        for board in boards:
+            lines += [
+                "",
+                f"**{task.id}** on {board.dataset.partition('/')[2]}, {board.metric} ({board.unit}), {board.scale}",
+            ]
+            lines += ["", "| rank | entrant | mean | 95 % interval | parameters |", "|---|---|---|---|---|"]
+            for row in board.rows:
+                low, high = render.number(row.low), render.number(row.high)
+                parameters = render.amount(row.costs.get("parameters"))
+                lines.append(
+                    f"| {row.rank or '-'} | `{row.entrant}` | {render.number(row.mean)} | [{low}, {high}] | {parameters} |"
+                )
+    return "\n".join(["", "", "## Leaderboard", *lines]) if lines else ""

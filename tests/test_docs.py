@@ -1,0 +1,109 @@
+"""The documentation says what is true: the tutorial runs, the site builds, what is public has a docstring."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import site
+import subprocess
+import sys
+from pathlib import Path
+
+import assay
+import pytest
+from assay.commands import check, doctor, new, run, verify
+
+DOCS = Path(__file__).parent.parent / "docs"
+BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+COMMANDS = 10
+"""That lead from an empty folder to a checked and verified plugin, at most."""
+
+
+def commands(text: str) -> list[str]:
+    return [line[2:] for kind, _, body in BLOCK.findall(text) if kind == "console" for line in body.splitlines()]
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """Give the variables of an environment of its own, which sees this one's packages; pip takes nothing from outside."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / ".venv")], check=True)
+    (packages,) = (tmp_path / ".venv").glob("lib/python*/site-packages")
+    folders = [path for path in sys.path if path.endswith("-packages") and Path(path).is_dir()]
+    lines = [f"import site; site.addsitedir({path!r})" for path in {*folders, *site.getsitepackages()}]
+    (packages / "outer.pth").write_text("\n".join(lines) + "\n")
+    scripts = {"pip": "pip", "assay": "assay.cli"}
+    for name, module in scripts.items():
+        script = tmp_path / ".venv/bin" / name
+        script.write_text(f'#!/bin/sh\nexec {tmp_path}/.venv/bin/python -m {module} "$@"\n')
+        script.chmod(0o755)
+    offline = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_QUIET": "1"}
+    kept = {name: value for name, value in os.environ.items() if name not in ("ASSAY_STORE", "PYTHONPATH")}
+    return {**kept, **offline, "PATH": f"{tmp_path}/.venv/bin:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs_in_an_empty_folder(tmp_path, environment):
+    pytest.importorskip("pip")
+    pytest.importorskip("hatchling")
+    text = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    for kind, title, body in BLOCK.findall(text):
+        if title:
+            (tmp_path / title).parent.mkdir(exist_ok=True)
+            (tmp_path / title).write_text(body, encoding="utf-8")
+        for line in body.splitlines() if kind == "console" else ():
+            command = line.removeprefix("$ ")
+            if command.startswith("python -m venv"):
+                continue  # the fixture made it
+            done = subprocess.run(
+                ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert "**holds**" in (tmp_path / "median-pool/README.md").read_text()
+
+
+def test_a_plugin_takes_at_most_ten_commands():
+    text = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    start, _, rest = text.partition("## Compare three papers")
+    plugin = rest.partition("## Write a plugin")[2]
+    assert 0 < len(commands(start)) + len(commands(plugin)) <= COMMANDS
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda p: str(p.relative_to(DOCS)))
+def test_python_on_the_page_compiles(page):
+    for kind, title, body in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if kind == "python":
+            compile(body, f"{page.name} {title}", "exec")
+
+
+def test_the_claims_of_the_how_to_are_claims():
+    (body, *_) = [
+        b for kind, _, b in BLOCK.findall((DOCS / "how-to/claims.md").read_text(encoding="utf-8")) if kind == "python"
+    ]
+    exec(compile(body, "claims.md", "exec"), {})
+
+
+@pytest.mark.parametrize("module", [check, doctor, new, run, verify], ids=lambda m: m.__name__)
+def test_a_command_has_help(module):
+    assert module.HELP
+
+
+@pytest.mark.parametrize("name", assay.__all__)
+def test_what_is_public_has_a_docstring(name):
+    assert inspect.getdoc(getattr(assay, name))
+
+
+def test_the_package_is_typed():
+    assert (Path(assay.__file__).parent / "py.typed").exists()
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path):
+    pytest.importorskip("material")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=DOCS.parent, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "site/families/sets.html").read_text(encoding="utf-8")
+    assert "exact-invariance" in page
+    assert "https://fonts" not in page

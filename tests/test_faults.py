@@ -1,0 +1,235 @@
+"""Whatever an entrant does, every other cell is stored, its own is a row with the reason, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import assay
+import pytest
+from assay import store as stores
+from assay.errors import RunError
+from assay.executors.system import children
+from assay.spec import Record
+from assay.store import Store
+
+TASK = "faults/all"
+Reasons = Callable[..., dict[str, Record]]
+needs_fork = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the pool's limits are Linux's")
+
+
+@pytest.fixture
+def run(faults: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reasons:
+    """Run a bad entrant between two cells of a good one; return records by entrant, and check what must always hold."""
+    scratch = tmp_path / "tmp"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    monkeypatch.setenv("FAULT_MARK", tmp_path.name)
+
+    def run(bad: str, *, dataset: str = "draws", **how: object) -> dict[str, Record]:
+        before = set(children(os.getpid()))
+        executor = assay.Executor("pool", workers=1, **how)  # type: ignore[arg-type]
+        names = ["good", bad, "sleeps"]
+        done = assay.run(
+            TASK, entrants=names, datasets=[dataset], seeds=2, store=str(tmp_path / "s"), executor=executor
+        )
+        records = done.records
+        assert len(records) == 6
+        assert set(children(os.getpid())) <= before, "a process is left"
+        assert not marked(tmp_path.name), "a process that an entrant started is left"
+        assert not list(scratch.iterdir()), "temporary files are left"
+        if dataset == "draws":
+            assert all(r.ok for r in records if r.cell.model in ("good", "sleeps"))
+        assert {r.digest for r in done.failed} == {r.digest for r in records if not r.ok}
+        return {r.cell.model: r for r in records if r.cell.seed == 1}
+
+    return run
+
+
+def marked(mark: str) -> list[str]:
+    """Return the processes whose command line holds a mark."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (
+                mark.encode() in (folder / "cmdline").read_bytes()
+                and b"time.sleep(1000)" in (folder / "cmdline").read_bytes()
+            ):
+                found.append(folder.name)
+        except OSError:
+            continue
+    return found
+
+
+@needs_fork
+class TestPool:
+    def test_an_exception_keeps_its_traceback_and_output(self, run: Reasons) -> None:
+        record = run("raises")["raises"]
+        assert record.reason == "error: ValueError: no good"
+        assert "in raises" in record.detail and "before the error" in record.detail
+
+    def test_a_hang_that_ignores_sigterm_is_ended_in_time_and_tells_where_it_hung(self, run: Reasons) -> None:
+        record = run("hangs", timeout=0.5)["hangs"]
+        assert record.reason == "timeout 0.5 s"
+        assert "in where_it_hangs" in record.detail and "about to hang" in record.detail
+        assert 0.5 <= record.seconds < 3
+
+    def test_a_stopped_process_is_ended_in_time(self, run: Reasons) -> None:
+        assert run("stops", timeout=0.3)["stops"].reason == "timeout 0.3 s"
+
+    def test_an_exit_without_a_result_is_a_crash(self, run: Reasons) -> None:
+        assert run("exits")["exits"].reason == "crash: exit status 0 before the cell ended"
+
+    def test_sys_exit_is_an_error(self, run: Reasons) -> None:
+        assert run("quits")["quits"].reason == "error: SystemExit: 0"
+
+    def test_a_segfault_names_its_signal_and_stack(self, run: Reasons) -> None:
+        record = run("segfaults")["segfaults"]
+        assert record.reason == "crash: signal 11 (SIGSEGV)"
+        assert "in segfaults" in record.detail and "about to fault" in record.detail
+
+    def test_too_much_memory_is_stopped_at_the_limit(self, run: Reasons) -> None:
+        assert run("eats", memory="400MiB")["eats"].reason == "memory 400 MiB"
+
+    def test_endless_output_is_bounded(self, run: Reasons) -> None:
+        record = run("floods", timeout=0.5)["floods"]
+        assert record.reason == "timeout 0.5 s"
+        assert "flood flood" in record.detail and len(record.detail) <= 8000
+
+    def test_processes_left_behind_go_with_the_cell(self, run: Reasons) -> None:
+        assert run("leaves")["leaves"].ok
+
+    def test_a_forked_child_that_returns_makes_no_second_record(self, run: Reasons) -> None:
+        assert run("returns_twice")["returns_twice"].ok
+
+    def test_a_closed_stdout_spoils_only_its_own_process(self, run: Reasons) -> None:
+        assert run("closes")["closes"].metrics == {"value": 2.0}
+
+    def test_isolation_gives_the_same(self, run: Reasons) -> None:
+        assert run("exits", isolate=True)["exits"].reason == "crash: exit status 0 before the cell ended"
+
+    @pytest.mark.parametrize(
+        ("what", "reason"),
+        [("nan", "value is nan"), ("none", "value is None, not a number"), ("text", "value is 'good', not a number")],
+    )
+    def test_a_metric_that_is_no_number_is_a_failure(self, run: Reasons, what: str, reason: str) -> None:
+        assert run(f"returns-{what}")[f"returns-{what}"].reason == f"invalid metric: {reason}"
+
+    def test_a_data_set_that_cannot_be_loaded_fails_its_cells(self, run: Reasons) -> None:
+        records = run("raises", dataset="gone")
+        assert {r.reason for r in records.values()} == {"error: data set faults/gone: OSError: no such host"}
+
+
+def command(folder: Path, *arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
+    """Run assay's command line."""
+    return subprocess.run(
+        [sys.executable, "-m", "assay.cli", *arguments], cwd=folder, text=True, capture_output=True, **more
+    )  # type: ignore[call-overload, no-any-return]
+
+
+def test_the_exit_status_of_a_run_with_a_failure_is_1(faults: Path, tmp_path: Path) -> None:
+    done = command(
+        tmp_path, "run", TASK, "--entrants", "exits,good", "--datasets", "draws", "--workers", "1", "--seeds", "1"
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "2 cells: 2 run, 0 resumed, 1 failed" in done.stdout
+
+
+@needs_fork
+def test_an_edited_plugin_is_not_run_under_the_old_digest(faults: Path, tmp_path: Path) -> None:
+    import fault_plugin
+
+    module = fault_plugin.install(tmp_path / "own")
+    driver = tmp_path / "driver.py"
+    driver.write_text(
+        "import assay, pathlib\n"
+        f"path = pathlib.Path({str(module)!r})\n"
+        "def edit(event):\n"
+        "    if event.what == 'planned':\n"
+        "        path.write_text(path.read_text().replace('globals()[name]', 'globals()[str(name)]'))\n"
+        f"done = assay.run('{TASK}', entrants=['good'], datasets=['draws'], seeds=1, executor='pool', progress=edit)\n"
+        "print(done.records[0].reason)\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(module.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, str(driver)], cwd=tmp_path, env=env, text=True, capture_output=True)
+    assert done.stdout.startswith("stale: the source of the cell's entrant is not the one that was planned"), (
+        done.stderr
+    )
+
+
+def test_a_full_disk_ends_the_run_and_keeps_what_was_stored(faults: Path, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    arguments = ("run", TASK, "--entrants", "good", "--datasets", "draws", "--seeds", "3000", "--store", "s.db")
+    full = command(
+        tmp_path, *arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+    )
+    assert full.returncode == 1 and "cannot be used" in full.stderr and "Traceback" not in full.stderr
+    with Store(tmp_path / "s.db") as store:
+        kept = len(store)
+        assert kept > 10 and all(record.ok for record in store.records())
+    resumed = command(tmp_path, *arguments)
+    assert resumed.returncode == 0 and re.search(rf"3000 cells: {3000 - kept} run, {kept} resumed", resumed.stdout)
+
+
+def test_a_locked_database_is_waited_for(faults: Path, tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    Store(path).close()
+    holder = sqlite3.connect(path, check_same_thread=False)
+    holder.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.5, holder.rollback).start()
+    assert not assay.run(TASK, entrants=["good"], datasets=["draws"], seeds=2, store=str(path)).failed
+
+
+def test_a_database_locked_for_good_ends_the_run_with_what_to_do(
+    faults: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "BUSY_SECONDS", 0.1)
+    path = tmp_path / "s.db"
+    holder = sqlite3.connect(path)
+
+    def hold(event: object) -> None:
+        if getattr(event, "done", 0) == 2 and not holder.in_transaction:
+            holder.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(RunError, match=r"database is locked.*goes on from there"):
+        assay.run(TASK, entrants=["good"], datasets=["draws"], seeds=5, store=str(path), progress=hold)
+    holder.rollback()
+    with Store(path) as store:
+        assert len(store) == 2
+
+
+def test_the_temporary_folder_of_a_killed_run_goes_too(faults: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "tmp"
+    scratch.mkdir()
+    env = {**os.environ, "TMPDIR": str(scratch), "FAULT_SLEEP": "30", "FAULT_MARK": tmp_path.name}
+    head = subprocess.Popen(
+        [sys.executable, "-m", "assay.cli", "run", TASK, "--entrants", "sleeps", "--workers", "1", "--seeds", "1"],
+        cwd=tmp_path,
+        env=env,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 20
+    while not list(scratch.glob("assay-pool-*/[0-9]*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    (server,) = children(head.pid)
+    head.kill()
+    head.wait()
+    while (list(scratch.iterdir()) or alive(server)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not list(scratch.iterdir()) and not alive(server)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
