@@ -90,8 +90,9 @@ class Model:
     """An entrant: `build(**contract, **params)` returns what the task's contract asks for.
 
     `knobs` declares parameters that runs and claims may vary, with the allowed values; `ablates` names the entrant
-    whose mechanism this one lacks; `datasets` those that it enters, all that fit when empty. What `build` returns may offer `report(data, ctx)`, whose fields join the outcome;
-    `conditions` declares the knobs of evaluations that a report adds.
+    whose mechanism this one lacks; `datasets` are those that it enters, all that fit when empty. What `build` returns
+    may offer `report(data, ctx)`, whose fields join the outcome; `conditions` declares the knobs of evaluations that a
+    report adds.
     """
 
     id: str
