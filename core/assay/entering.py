@@ -43,11 +43,14 @@ def enter_data(planner: Planner, names: Sequence[str], data: Mapping[str, str], 
         return ()
     catalog = planner.catalog
     task = catalog.task(_task_of(names, catalog, "data"))
-    schema = catalog.schemas[task.schema]
+    schema = catalog.schemas.get(task.schema)
     for name, path in data.items():
         full = f"{task.family}/{name}"
         existing: Dataset | None = catalog.datasets.get(full)
+        if existing is None and schema is None:
+            raise AssayError(f"{task.id} has no form in which a user's own arrays could be read: give a data set's id")
         if existing is None:
+            assert schema is not None
             own.check(path, task, schema)
             catalog.datasets[full] = own.dataset_of(name, schema)
         elif scale != "full":

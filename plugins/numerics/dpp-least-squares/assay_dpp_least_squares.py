@@ -128,7 +128,7 @@ def assay_papers() -> list[Paper]:
                     (bias("volume-sampling-ls", **few) < 1.5)
                     & (bias("iid-christoffel", **few) - bias("volume-sampling-ls", **few) > 1)
                     & (bias("repeated-dpp-ls", **few) - bias("volume-sampling-ls", **few) > 0.5),
-                    says="With volume-rescaled samples the projection is unbiased at any n, with independent points or DPPs it is not.",
+                    says="The projection is unbiased at any n with volume-rescaled samples, not with independent points or DPPs.",
                     published="proved",
                 ),
                 Claim(

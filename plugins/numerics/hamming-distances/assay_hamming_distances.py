@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from assay import Claim, Model, Paper, hookimpl, score, slope, within, worst
-from assay_numerics.hamming_shifts import Ints, Work, correlated, listed, positions
 from assay.expressions import Slope
+from assay_numerics.hamming_shifts import Ints, Work, correlated, listed, positions
 from scipy import fft
 
 LENGTHS = (256, 1024, 4096, 16_384)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from assay import Dataset, Metric, Model, Schema, Suite, Task, hookimpl
 
-from assay_numerics import hamming_shifts, linear_stream, point_sampling
+from assay_numerics import equality_nlp, hamming_shifts, json_vectors, linear_stream, point_sampling
 
-ARENAS = (hamming_shifts, linear_stream, point_sampling)
+ARENAS = (equality_nlp, hamming_shifts, json_vectors, linear_stream, point_sampling)
 
 
 @hookimpl
@@ -28,7 +28,7 @@ def assay_tasks() -> list[Task]:
 @hookimpl
 def assay_schemas() -> list[Schema]:
     """Return the forms of data that a user can bring."""
-    return [arena.SCHEMA for arena in ARENAS]
+    return [arena.SCHEMA for arena in (hamming_shifts, linear_stream, point_sampling)]
 
 
 @hookimpl

@@ -15,7 +15,7 @@ from assay_numerics.common import generator, no_source
 Array = NDArray[np.float64]
 DIMENSIONS = {"smoke": (5,), "small": (10, 20, 40), "full": (10, 20, 40)}
 RULES = ("m+2", "2m", "3m", "2m log m")
-REPETITIONS = {"smoke": 200, "small": 400, "full": 400}
+REPETITIONS = {"smoke": 100, "small": 200, "full": 400}
 BIAS = {"smoke": 1000, "small": 10_000, "full": 10_000}
 BATCH = 400
 
@@ -45,11 +45,11 @@ def _orthonormal(raw: Array) -> Array:
 def legendre(seed: int, scale: str, source: str | None = None) -> Approximation:
     """Return Legendre polynomials on the midpoints of [-1, 1], and three random functions of different smoothness.
 
-    |x - a|, 1 / (1 + b x^2) and |x - c|^1.5 with a, c ~ U[-.3, .3], b ~ U[20, 30]; 400 nodes at
-    smoke, 1,000 at small. The integrals are sums over the nodes, so that every expectation is finite and exact.
+    |x - a|, 1 / (1 + b x^2) and |x - c|^1.5 with a, c ~ U[-.3, .3], b ~ U[20, 30]; 200 nodes at
+    smoke, 600 at small. The integrals are sums over the nodes, so that every expectation is finite and exact.
     """
     no_source("legendre-grid", scale, source)
-    nodes = {"smoke": 400, "small": 1000}[scale]
+    nodes = {"smoke": 200, "small": 600}[scale]
     x = (np.arange(nodes) + 0.5) * 2 / nodes - 1
     rng = generator(seed, "legendre-grid")
     a, b, c = rng.uniform(-0.3, 0.3), rng.uniform(20, 30), rng.uniform(-0.3, 0.3)
@@ -60,10 +60,10 @@ def legendre(seed: int, scale: str, source: str | None = None) -> Approximation:
 def cross(seed: int, scale: str, source: str | None = None) -> Approximation:
     """Return tensor Legendre polynomials of a hyperbolic cross on a square grid, and three random functions on it.
 
-    Degrees (i, j) with (i + 1)(j + 1) small come first. 20 x 20 nodes at smoke, 32 x 32 at small.
+    Degrees (i, j) with (i + 1)(j + 1) small come first. 16 x 16 nodes at smoke, 24 x 24 at small.
     """
     no_source("hyperbolic-cross", scale, source)
-    side = {"smoke": 20, "small": 32}[scale]
+    side = {"smoke": 16, "small": 24}[scale]
     x = (np.arange(side) + 0.5) * 2 / side - 1
     one = np.polynomial.legendre.legvander(x, 15)
     degrees = sorted(((i, j) for i in range(16) for j in range(16)), key=lambda d: ((d[0] + 1) * (d[1] + 1), d))
