@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from assay import Dataset, Metric, Model, Schema, Suite, Task, hookimpl
 
-from assay_numerics import bifiltrations, equality_nlp, hamming_shifts, json_vectors, linear_stream, point_sampling
+from assay_numerics import (
+    bifiltrations,
+    discrete_search,
+    equality_nlp,
+    hamming_shifts,
+    json_vectors,
+    linear_stream,
+    point_sampling,
+)
 
-ARENAS = (bifiltrations, equality_nlp, hamming_shifts, json_vectors, linear_stream, point_sampling)
+ARENAS = (bifiltrations, discrete_search, equality_nlp, hamming_shifts, json_vectors, linear_stream, point_sampling)
 
 
 @hookimpl
