@@ -169,8 +169,10 @@ def _source_file(module: str) -> str | None:
 def _is_users(package: str) -> bool:
     """Whether a package is the user's own: Python source outside the standard library and the installed packages."""
     path = _source_file(package)
+    if path is None or {"site-packages", "dist-packages"} & set(Path(path).parts):
+        return False  # also those of another interpreter that this environment builds on
     installed = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
-    return path is not None and not any(Path(path).is_relative_to(folder) for folder in installed)
+    return not any(Path(path).is_relative_to(folder) for folder in installed)
 
 
 def _absolute(module: str, node: ast.ImportFrom) -> str:
