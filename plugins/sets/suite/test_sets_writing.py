@@ -8,12 +8,13 @@ from assay_sets.baselines_orders import assignment
 from assay_sets.baselines_subsets import ChannelPowerSum, roots_of_power_sums
 from assay_sets.hulls import hulls_of, uniform_square
 from assay_sets.sequences import AdditiveAttention, unroll
+from assay_sets.star import star_model
 from assay_sets.subsets import digit_anomaly, near_average, two_moons
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-DRAWN = [orders.float_sort, orders.digit_sort, orders.digit_jigsaw, two_moons, near_average, digit_anomaly]
+DRAWN = [orders.float_sort, orders.digit_sort, orders.digit_jigsaw, two_moons, near_average, digit_anomaly, star_model]
 
 
 def arrays_of(data):
@@ -88,15 +89,17 @@ def test_hulls_are_counter_clockwise_from_the_lowest_index():
     np.testing.assert_array_equal(hulls_of(square), [[1, 3, 2, 4, -1]])
 
 
-def test_renaming_points_keeps_the_hull():
-    points, hulls = (torch.tensor(a) for a in uniform_square(0, "smoke").train[5])
-    order = torch.rand(hulls.shape, generator=torch.Generator().manual_seed(0)).argsort(1)
-    renamed, target = convex_hull.renamed(points, hulls, order)
-    true = hulls_of(renamed.numpy())
-    lengths = (true >= 0).sum(1)
-    for row, hull, length in zip(target.numpy(), true, lengths, strict=True):
-        np.testing.assert_array_equal(row[:length], hull[:length])
-        assert row[length] == convex_hull.STOP and (row[length + 1 :] == convex_hull.PAD).all()
+def test_points_are_listed_from_left_to_right():
+    points, hulls = uniform_square(0, "smoke").train[5]
+    assert (np.diff(points[:, :, 0]) >= 0).all()
+    np.testing.assert_array_equal(hulls, hulls_of(points))
+    assert not hulls[:, 0].any()  # the leftmost point is a vertex
+
+
+def test_targets_end_with_one_stop():
+    target = convex_hull.target_of(torch.tensor([[0, 2, 1], [0, 1, -1]]))
+    stop, pad = convex_hull.STOP, convex_hull.PAD
+    assert target.tolist() == [[0, 2, 1, stop], [0, 1, stop, pad]]
 
 
 def test_area_and_crossings_of_hand_made_polygons():
@@ -194,6 +197,17 @@ def test_power_sums_give_their_numbers_back(numbers):
 def test_channel_power_sums_collide():
     a, b = multisets.random_multisets(0, "smoke").pairs[0]
     np.testing.assert_array_equal(ChannelPowerSum().embed(a), ChannelPowerSum().embed(b))
+
+
+# --- densities ----------------------------------------------------------------------------------------------
+
+
+def test_leaves_follow_the_head():
+    data = star_model(0, "small")
+    test = data.test
+    assert data.train.shape == (300, 6) and test.shape == (2000, 6)
+    np.testing.assert_allclose((test[:, 1:] == test[:, :1]).mean(0), 0.9, atol=0.03)
+    assert abs(test[:, 0].mean() - 0.5) < 0.04
 
 
 # --- decoders -----------------------------------------------------------------------------------------------

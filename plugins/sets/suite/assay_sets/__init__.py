@@ -19,9 +19,11 @@ from assay_sets import (
     point_clouds,
     set_statistics,
     shapes,
+    star,
     subset_selection,
     subsets,
     sum_embedding,
+    variable_order,
 )
 
 
@@ -46,6 +48,7 @@ def assay_tasks() -> list[Task]:
         convex_hull.TASK,
         subset_selection.TASK,
         sum_embedding.TASK,
+        variable_order.TASK,
     ]
 
 
@@ -59,6 +62,7 @@ def assay_schemas() -> list[Schema]:
         convex_hull.SCHEMA,
         subset_selection.SCHEMA,
         sum_embedding.SCHEMA,
+        variable_order.SCHEMA,
     ]
 
 
@@ -85,6 +89,7 @@ def assay_datasets() -> list[Dataset]:
         Dataset("near-average", choices, subsets.near_average, title="who is near the set's average, synthetic"),
         Dataset("digit-anomaly", choices, subsets.digit_anomaly, title="odd digits out", licence="BSD (scikit-learn)"),
         Dataset("two-moons-subset", choices, subsets.two_moons, title="the smaller of two moons, synthetic"),
+        Dataset("star-model", variable_order.SCHEMA.id, star.star_model, title="a head and five leaves, synthetic"),
         Dataset("random-multisets", sum_embedding.SCHEMA.id, multisets.random_multisets, title="multisets, synthetic"),
     ]
 
@@ -108,4 +113,5 @@ def assay_metrics() -> list[Metric]:
         *convex_hull.METRICS,
         *subset_selection.METRICS,
         *sum_embedding.METRICS,
+        *variable_order.METRICS,
     ]

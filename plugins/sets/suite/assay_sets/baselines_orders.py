@@ -1,4 +1,4 @@
-"""The plain entrants that put items into an order or name a hull."""
+"""The plain entrants that put items into an order, name a hull or fit a density."""
 
 from __future__ import annotations
 
@@ -100,8 +100,26 @@ class Seq2SeqAttention(nn.Module):
         return found.masked_fill(found >= x.shape[1], STOP)
 
 
+class IndependentBits(nn.Module):
+    """Binary x (B, V) -> nats under independent variables: what no order of them can repair."""
+
+    def __init__(self, variables: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(variables))
+
+    def nats(self, x: Tensor) -> Tensor:
+        """Return -log p(x) (B,)."""
+        logits = self.logits.expand_as(x)
+        return nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
+
+    def loss(self, x: Tensor, progress: float) -> Tensor:
+        """Return the mean."""
+        return self.nats(x).mean()
+
+
 MODELS = [
     Model("score-and-sort", task="sets/permutation-recovery", build=ScoreAndSort),
     Model("position-classifier", task="sets/permutation-recovery", build=PositionClassifier),
+    Model("independent-bits", task="sets/variable-order", build=IndependentBits),
     Model("seq2seq-attention", task="sets/convex-hull", build=Seq2SeqAttention),
 ]

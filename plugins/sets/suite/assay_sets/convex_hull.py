@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from assay import Context, Entrant, Metric, Schema, Task
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from assay_sets.hulls import TEST_POINTS, hulls_of
-from assay_sets.recipe import batches, generator, train
+from assay_sets.hulls import TEST_POINTS, listed
+from assay_sets.recipe import batches, train
 from assay_sets.schemas import Hulls, HullSets
 
 STOP, PAD = -1, -100
@@ -20,7 +20,7 @@ STOP, PAD = -1, -100
 
 
 def run(entrant: Entrant, data: HullSets, ctx: Context) -> Mapping[str, Any]:
-    """Train on batches of one number of points each, relabelled at random; evaluate at every number of points."""
+    """Train on batches of one number of points each; evaluate at every number of points."""
     module = ctx.prepare(entrant.build())
     stream = _batches(data.train, ctx)
 
@@ -39,30 +39,22 @@ def run(entrant: Entrant, data: HullSets, ctx: Context) -> Mapping[str, Any]:
 
 
 def _batches(sets: Mapping[int, Hulls], ctx: Context) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield points (B, N, 2) and targets (B, N + 1) of a random N, the points renamed anew."""
-    draw, rng = generator(ctx, "names"), ctx.rng("sizes")
+    """Yield points (B, N, 2) and targets (B, N + 1), of a random N each."""
+    rng = ctx.rng("sizes")
     streams = {n: batches(len(points), ctx) for n, (points, _) in sets.items()}
-    tensors = {n: (torch.tensor(points), torch.tensor(hulls)) for n, (points, hulls) in sets.items()}
+    tensors = {n: (torch.tensor(points), target_of(torch.tensor(hulls))) for n, (points, hulls) in sets.items()}
     while True:
         size = int(rng.choice(list(sets)))
         index = next(streams[size])
-        points, hulls = (t[index] for t in tensors[size])
-        yield renamed(points, hulls, torch.rand(hulls.shape, generator=draw).argsort(1))
+        points, target = tensors[size]
+        yield points[index], target[index]
 
 
-def renamed(points: Tensor, hulls: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
-    """Return points (B, N, 2) in another order (B, N), and their hulls (B, N) as targets (B, N + 1) for it.
-
-    Hulls start at their lowest index again; STOP and PAD follow.
-    """
-    lengths = (hulls >= 0).sum(1, keepdim=True)
-    place = torch.arange(hulls.shape[1] + 1).expand(len(hulls), -1)
-    names = torch.take_along_dim(order.argsort(1), hulls.clamp_min(0), 1)
-    first = names.masked_fill(hulls < 0, hulls.shape[1]).argmin(1, keepdim=True)
-    turned = torch.take_along_dim(names, (place[:, :-1] + first) % lengths, 1)
-    target = torch.cat([turned, turned[:, :1]], 1)
-    target = target.masked_fill(place == lengths, STOP).masked_fill(place > lengths, PAD)
-    return torch.take_along_dim(points, order[..., None], 1), target
+def target_of(hulls: Tensor) -> Tensor:
+    """Return targets (B, N + 1) for hulls (B, N): one STOP behind the last vertex, PAD from there on."""
+    place, lengths = torch.arange(hulls.shape[1] + 1), (hulls >= 0).sum(1, keepdim=True)
+    target = nn.functional.pad(hulls, (0, 1))
+    return target.masked_fill(place == lengths, STOP).masked_fill(place > lengths, PAD)
 
 
 @torch.no_grad()
@@ -131,8 +123,8 @@ METRICS = [
 def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> HullSets:
     """Return a user's sets of points with their hulls, split 80/20 by the generator."""
     points = arrays["points"][rng.permutation(len(arrays["points"]))]
-    hulls, cut = hulls_of(points), max(1, len(points) // 5)
-    size = points.shape[1]
+    points, hulls = listed(points)
+    cut, size = max(1, len(points) // 5), points.shape[1]
     return HullSets({size: (points[cut:], hulls[cut:])}, {size: (points[:cut], hulls[:cut])})
 
 
@@ -145,13 +137,13 @@ TASK = Task(
     metrics=tuple(metric.id for metric in METRICS),
     dataset="uniform-square",
     title="Name the vertices of a convex hull",
-    contract="build() gives a module with loss(x, target) -> scalar and decode(x) -> (B, L) int64, x (B, N, 2) float32: "
-    "the indices of the hull's vertices, counter-clockwise from the lowest, then -1. A target (B, N + 1) has -1 behind "
+    contract="build() gives a module with loss(x, target) -> scalar and decode(x) -> (B, L) int64, x (B, N, 2) float32 "
+    "from left to right: the indices of the hull's vertices, counter-clockwise from the lowest, then -1. A target (B, N + 1) has -1 behind "
     "the last vertex and -100 (which cross-entropy ignores) from there on.",
     budgets={
-        "smoke": {"steps": 25, "batch": 32},
-        "small": {"steps": 1000, "batch": 64},
-        "full": {"steps": 100_000, "batch": 128},
+        "smoke": {"steps": 25, "batch": 32, "lr": 5e-3},
+        "small": {"steps": 1000, "batch": 64, "lr": 5e-3},
+        "full": {"steps": 100_000, "batch": 128, "lr": 1e-3},
     },
     baselines=("seq2seq-attention",),
     conditions={"points": TEST_POINTS},

@@ -82,6 +82,19 @@ class SubsetChoices:
 
 
 @dataclass(frozen=True, eq=False)
+class BinarySamples:
+    """Samples of a joint distribution of binary variables.
+
+    Attributes:
+        train: (n, V) float32 in {0, 1}.
+        test: (m, V) float32 in {0, 1}.
+    """
+
+    train: NDArray[np.float32]
+    test: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
 class Multisets:
     """Multisets of N rows in R^D, and pairs of different multisets whose columns, each by itself, are the same.
 
