@@ -137,9 +137,9 @@ TASK = Task(
     metrics=tuple(metric.id for metric in METRICS),
     dataset="uniform-square",
     title="Name the vertices of a convex hull",
-    contract="build() gives a module with loss(x, target) -> scalar and decode(x) -> (B, L) int64, x (B, N, 2) float32 "
-    "from left to right: the indices of the hull's vertices, counter-clockwise from the lowest, then -1. A target (B, N + 1) has -1 behind "
-    "the last vertex and -100 (which cross-entropy ignores) from there on.",
+    contract="build() gives a module with loss(x, target) -> scalar and decode(x) -> (B, L) int64, x (B, N, 2) float32, "
+    "points from left to right: the indices of the hull's vertices, counter-clockwise from the lowest, then -1. A target "
+    "(B, N + 1) has -1 behind the last vertex and -100 (which cross-entropy ignores) from there on.",
     budgets={
         "smoke": {"steps": 25, "batch": 32, "lr": 5e-3},
         "small": {"steps": 1000, "batch": 64, "lr": 5e-3},

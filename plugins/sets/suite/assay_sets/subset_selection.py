@@ -68,8 +68,8 @@ TASK = Task(
     contract="build(inputs) gives a module: v (B, n, inputs) float32 to the probabilities (B, n) that an element is "
     "chosen, the same at every call in evaluation mode; loss(v, s) -> scalar for s (B, n) bool.",
     budgets={
-        "smoke": {"steps": 60, "batch": 32},
-        "small": {"steps": 500, "batch": 32},
+        "smoke": {"steps": 25, "batch": 32, "lr": 5e-3},
+        "small": {"steps": 500, "batch": 32, "lr": 5e-3},
         "full": {"steps": 10_000, "batch": 64},
     },
     baselines=("pointwise-classifier", "random-subset"),

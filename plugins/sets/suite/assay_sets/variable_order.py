@@ -56,7 +56,7 @@ TASK = Task(
     "the training samples at the end.",
     budgets={
         "smoke": {"steps": 50, "batch": 64},
-        "small": {"steps": 400, "batch": 64},
+        "small": {"steps": 1500, "batch": 64},
         "full": {"steps": 4000, "batch": 64},
     },
     baselines=("independent-bits",),
