@@ -168,7 +168,8 @@ def assay_papers() -> list[Paper]:
             arxiv="1511.06391",
             family="sets",
             notes="The number of process steps is tested on two-digit images: on float-sort every number of steps sorts "
-            "every test set within the budget, as the glimpse and the pointer do the work.",
+            "every test set within the budget, as the glimpse and the pointer do the work. The "
+            "densities are fitted in 1,500 steps; after 400 steps, unfinished, the head-last order was the better one.",
             claims=[
                 Claim(
                     "processing-steps-help",

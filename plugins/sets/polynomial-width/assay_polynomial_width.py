@@ -150,12 +150,23 @@ def assay_papers() -> list[Paper]:
             year=2023,
             arxiv="2307.04001",
             family="sets",
+            notes="lp-is-injective spans all sizes drawn, rows of one number among them. There the construction is nothing "
+            "but power sums, no other anchor can tell two rows apart that nearly tie, and float64 misses the bound of 1e-6 "
+            "in some draws of five (2e-6). recovers-vectors was added when this was seen: with rows of two or more numbers "
+            "the error is 1e-10 or less.",
             claims=[
                 Claim(
                     "lp-is-injective",
                     worst(error("polynomial-width-lp")) <= 1e-6,
                     says="poly(N, D) numbers suffice: the multiset is had back from the sum over its rows.",
                     published="proved (theorem 3.1)",
+                ),
+                Claim(
+                    "recovers-vectors",
+                    (worst(error("polynomial-width-lp", rows=5, columns=2)) <= 1e-6)
+                    & (worst(error("polynomial-width-lp", rows=5, columns=3)) <= 1e-6)
+                    & (worst(error("polynomial-width-lp", rows=5, columns=4)) <= 1e-6),
+                    says="So it does for five rows of two, three or four numbers each.",
                 ),
                 Claim(
                     "channelwise-is-not",

@@ -8,11 +8,11 @@ import pytest
 import torch
 from assay_symmetric_diffusers import (
     SymmetricDiffuser,
+    draw_gap,
     fitted,
     log_plackett_luce,
     posteriors,
     riffle_chance,
-    riffled,
     rising_sequences,
     total_variation,
 )
@@ -38,13 +38,8 @@ def test_one_riffle_is_that_of_all_cuts(n):
     assert true[tuple(range(n))] == (n + 1) / 2**n
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_drawn_orders_have_their_chances(times):
-    draw = torch.Generator().manual_seed(0)
-    found = Counter(map(tuple, riffled(20_000, 4, times, draw).tolist()))
-    for order in S4:
-        chance = float(riffle_chance(4, times, rising_sequences(order)))
-        assert abs(found[order] - 20_000 * chance) <= 4 * (20_000 * chance * (1 - chance)) ** 0.5
+def test_drawn_orders_have_their_chances():
+    assert draw_gap(torch.Generator().manual_seed(0)) < 4
 
 
 def test_the_deck_mixes_as_bayer_and_diaconis_found():
