@@ -153,7 +153,7 @@ def assay_papers() -> list[Paper]:
             notes="lp-is-injective spans all sizes drawn, rows of one number among them. There the construction is nothing "
             "but power sums, no other anchor can tell two rows apart that nearly tie, and float64 misses the bound of 1e-6 "
             "in some draws of five (2e-6). recovers-vectors was added when this was seen: with rows of two or more numbers "
-            "the error is 1e-10 or less.",
+            "the error is 2e-10 or less.",
             claims=[
                 Claim(
                     "lp-is-injective",

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from assay_sets import convex_hull, multisets, orders, permutation_recovery, subset_selection, sum_embedding
+from assay_sets import (
+    convex_hull,
+    multisets,
+    orders,
+    permutation_recovery,
+    subset_selection,
+    sum_embedding,
+    variable_order,
+)
 from assay_sets.baselines_orders import assignment
 from assay_sets.baselines_subsets import ChannelPowerSum, roots_of_power_sums
 from assay_sets.hulls import hulls_of, uniform_square
@@ -240,3 +248,35 @@ def test_additive_attention_is_its_formula():
     states, query = torch.randn(1, 2, 3), torch.randn(1, 3)
     hidden = torch.tanh(attention.states.weight @ states[0, 1] + attention.query.weight @ query[0])
     torch.testing.assert_close(attention(attention.keys(states), query)[0, 1], (attention.score.weight @ hidden)[0])
+
+
+# --- own data -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task", "arrays"),
+    [
+        (permutation_recovery, {"items": np.zeros((20, 4, 2), np.float32)}),
+        (
+            subset_selection,
+            {"v": np.zeros((20, 4, 2), np.float32), "chosen": np.eye(4, dtype=np.int64)[np.arange(20) % 4]},
+        ),
+        (variable_order, {"x": np.zeros((20, 6), np.int64)}),
+    ],
+)
+def test_own_data_are_split_four_to_one(task, arrays):
+    data = task.split(arrays, np.random.default_rng(0))
+    assert sorted(len(a) for a in arrays_of(data)) == sorted([4, 16] * len(arrays))
+
+
+def test_own_points_get_their_hulls():
+    points = np.random.default_rng(0).random((20, 6, 2), dtype=np.float32)
+    data = convex_hull.split({"points": points}, np.random.default_rng(0))
+    assert len(data.train[6][0]) == 16
+    np.testing.assert_array_equal(data.tests[6][1], hulls_of(data.tests[6][0]))
+
+
+def test_own_multisets_are_taken_whole():
+    x = np.zeros((20, 3, 2))
+    data = sum_embedding.split({"x": x}, np.random.default_rng(0))
+    assert data.draws[3, 2] is x

@@ -11,6 +11,7 @@ from assay import Context, Entrant, Metric, Schema, Task
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from assay_sets.common import held_out
 from assay_sets.hulls import TEST_POINTS, listed
 from assay_sets.recipe import batches, train
 from assay_sets.schemas import Hulls, HullSets
@@ -122,10 +123,10 @@ METRICS = [
 
 def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> HullSets:
     """Return a user's sets of points with their hulls, split 80/20 by the generator."""
-    points = arrays["points"][rng.permutation(len(arrays["points"]))]
-    points, hulls = listed(points)
-    cut, size = max(1, len(points) // 5), points.shape[1]
-    return HullSets({size: (points[cut:], hulls[cut:])}, {size: (points[:cut], hulls[:cut])})
+    points, hulls = listed(arrays["points"])
+    rest, test = held_out(len(points), rng)
+    size = points.shape[1]
+    return HullSets({size: (points[rest], hulls[rest])}, {size: (points[test], hulls[test])})
 
 
 SCHEMA = Schema("planar-points", {"points": "float32[n,N,2]"}, split)

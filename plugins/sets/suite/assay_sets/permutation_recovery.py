@@ -11,6 +11,7 @@ from assay import Context, Entrant, Metric, Schema, Task
 from numpy.typing import NDArray
 from torch import Tensor
 
+from assay_sets.common import held_out
 from assay_sets.recipe import batches, generator, train
 from assay_sets.schemas import OrderedItems
 
@@ -105,9 +106,8 @@ METRICS = [
 def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> OrderedItems:
     """Return a user's sets, each in its right order, split 80/20 by the generator."""
     items = arrays["items"]
-    order = rng.permutation(len(items))
-    cut = max(1, len(order) // 5)
-    return OrderedItems(items[order[cut:]], items[order[:cut]])
+    rest, test = held_out(len(items), rng)
+    return OrderedItems(items[rest], items[test])
 
 
 SCHEMA = Schema("ordered-items", {"items": "float32[n,N,P]"}, split)

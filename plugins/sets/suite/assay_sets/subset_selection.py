@@ -10,6 +10,7 @@ import torch
 from assay import Context, Entrant, Metric, Schema, Task
 from torch import Tensor
 
+from assay_sets.common import held_out
 from assay_sets.recipe import batches, predict, train
 from assay_sets.schemas import SubsetChoices
 
@@ -50,9 +51,7 @@ METRICS = [Metric("mean_jaccard", mean_jaccard, ("chosen", "oracle"), "up", "fra
 def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> SubsetChoices:
     """Return a user's sets split 80/20 by the generator; `chosen` is 1 where the oracle chose the element."""
     v, s = arrays["v"], arrays["chosen"] != 0
-    order = rng.permutation(len(v))
-    cut = max(1, len(order) // 5)
-    test, rest = order[:cut], order[cut:]
+    rest, test = held_out(len(v), rng)
     return SubsetChoices(v[rest], s[rest], v[test], s[test])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from assay import Context, Entrant, Metric, Schema, Task
 
+from assay_sets.common import held_out
 from assay_sets.recipe import batches, train
 from assay_sets.schemas import BinarySamples
 
@@ -37,9 +38,9 @@ METRICS = [Metric("nll", nll, ("nats",), "down", "nats", bounds=(0.0, float("inf
 
 def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> BinarySamples:
     """Return a user's samples split 80/20 by the generator; what is not 0 counts as 1."""
-    x = (arrays["x"] != 0).astype(np.float32)[rng.permutation(len(arrays["x"]))]
-    cut = max(1, len(x) // 5)
-    return BinarySamples(x[cut:], x[:cut])
+    x = (arrays["x"] != 0).astype(np.float32)
+    rest, test = held_out(len(x), rng)
+    return BinarySamples(x[rest], x[test])
 
 
 SCHEMA = Schema("binary-samples", {"x": "int64[n,V]"}, split)
