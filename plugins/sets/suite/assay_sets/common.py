@@ -28,3 +28,16 @@ def read_npz(name: str, source: str | None, layout: dict[str, str]) -> dict[str,
         raise ValueError(f"{name} at scale 'full' reads your own file: source=PATH of an .npz with {fields}")
     with np.load(source) as file:
         return {field: file[field] for field in layout}
+
+
+def refuse_source(name: str, source: str | None) -> None:
+    """Raise ValueError when a file was given to a dataset that is drawn."""
+    if source is not None:
+        raise ValueError(f"{name} is drawn, it reads no file: leave out source (got {source!r})")
+
+
+def held_out(samples: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices of a random 80 % of the samples for training, and of the others (at least one) for testing."""
+    order = rng.permutation(samples)
+    cut = max(1, samples // 5)
+    return order[cut:], order[:cut]

@@ -50,7 +50,8 @@ def perm_gap(outcome: Mapping[str, Any]) -> float:
     """Largest relative change of the output under permutations of the input's elements (dimension 1), in float64.
 
     max over 20 permutations and the first 64 inputs of max|f(Px) - f(x)| / (1e-12 + max|f(x)|), where `inputs` is the
-    tuple of tensors (M, N, ...) that the module is called with.
+    tuple of tensors (M, N, ...) that the module is called with. Where the outcome says `equivariant`, the output has an
+    entry an element and P f(x) takes the place of f(x).
     """
     module = double(outcome["module"])
     inputs = [t[:PROBES].double() if t.is_floating_point() else t[:PROBES] for t in outcome["inputs"]]
@@ -59,7 +60,8 @@ def perm_gap(outcome: Mapping[str, Any]) -> float:
     worst = 0.0
     for _ in range(PERMUTATIONS):
         order = torch.randperm(inputs[0].shape[1], generator=draw)
-        worst = max(worst, relative_gap(module(*(t[:, order] for t in inputs)), before))
+        expected = before[:, order] if outcome.get("equivariant") else before
+        worst = max(worst, relative_gap(module(*(t[:, order] for t in inputs)), expected))
     return worst
 
 

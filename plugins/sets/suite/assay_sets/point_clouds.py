@@ -10,6 +10,7 @@ import torch
 from assay import Context, Entrant, Probe, Schema, Task
 from torch import Tensor, nn
 
+from assay_sets.common import held_out
 from assay_sets.recipe import batches, generator, predict, shuffled, train
 from assay_sets.schemas import PointClouds
 
@@ -78,9 +79,7 @@ def _rotated(clouds: Tensor, rng: np.random.Generator) -> Tensor:
 def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> PointClouds:
     """Return a user's clouds split 80/20 by the generator. Labels must be 0, 1, ..., each at least once."""
     points, labels = arrays["points"], arrays["labels"]
-    order = rng.permutation(len(points))
-    cut = max(1, len(order) // 5)
-    test, rest = order[:cut], order[cut:]
+    rest, test = held_out(len(points), rng)
     return PointClouds(points[rest], labels[rest], points[test], labels[test], int(labels.max()) + 1)
 
 
