@@ -169,8 +169,9 @@ def _source_file(module: str) -> str | None:
 def _is_users(package: str) -> bool:
     """Whether a package is the user's own: Python source outside the standard library and the installed packages."""
     path = _source_file(package)
-    installed = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
-    return path is not None and not any(Path(path).is_relative_to(folder) for folder in installed)
+    if path is None or {"site-packages", "dist-packages"} & set(Path(path).parts):
+        return False  # also where a .pth file has added the folder of another environment
+    return not Path(path).is_relative_to(sysconfig.get_path("stdlib"))
 
 
 def _absolute(module: str, node: ast.ImportFrom) -> str:
