@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from assay import Dataset, Metric, Model, Schema, Suite, Task, hookimpl
 
-from assay_sets import baselines, digits, draws, metrics, point_clouds, set_statistics, shapes
+from assay_sets import (
+    baselines,
+    digits,
+    draws,
+    metrics,
+    point_clouds,
+    relative_pose,
+    scenes,
+    set_statistics,
+    shapes,
+    view_sets,
+    views,
+)
 
 
 @hookimpl
@@ -21,13 +33,23 @@ def assay_suites() -> list[Suite]:
 @hookimpl
 def assay_tasks() -> list[Task]:
     """Return the family's arenas."""
-    return [point_clouds.TASK, set_statistics.TASK]
+    return [
+        point_clouds.TASK,
+        set_statistics.TASK,
+        view_sets.TASK,
+        relative_pose.TASK,
+    ]
 
 
 @hookimpl
 def assay_schemas() -> list[Schema]:
     """Return the forms of data that a user can bring."""
-    return [point_clouds.SCHEMA, set_statistics.SCHEMA]
+    return [
+        point_clouds.SCHEMA,
+        set_statistics.SCHEMA,
+        view_sets.SCHEMA,
+        relative_pose.SCHEMA,
+    ]
 
 
 @hookimpl
@@ -45,16 +67,35 @@ def assay_datasets() -> list[Dataset]:
         ),
         Dataset("set-max", sets, draws.set_max, title="maximum of numbers, synthetic"),
         Dataset("gauss-statistics", sets, draws.gauss_statistics, title="entropy of a Gaussian, synthetic"),
+        Dataset("shape-views", view_sets.SCHEMA.id, views.shape_views, title="ten solids from unknown azimuths"),
+        Dataset("shape-voxels", view_sets.SCHEMA.id, views.shape_voxels, title="voxels of ten solids, from views"),
+        Dataset(
+            "digit-glimpses",
+            view_sets.SCHEMA.id,
+            views.digit_glimpses,
+            title="MNIST digits through small windows",
+            licence="CC BY-SA 3.0",
+        ),
+        Dataset(
+            "synthetic-scenes", relative_pose.SCHEMA.id, scenes.synthetic_scenes, title="matched points, synthetic"
+        ),
     ]
 
 
 @hookimpl
 def assay_models() -> list[Model]:
     """Return the baselines."""
-    return baselines.MODELS
+    return [
+        *baselines.MODELS,
+        *view_sets.BASELINES,
+        *relative_pose.BASELINES,
+    ]
 
 
 @hookimpl
 def assay_metrics() -> list[Metric]:
     """Return the family's metrics."""
-    return metrics.METRICS
+    return [
+        *metrics.METRICS,
+        *relative_pose.METRICS,
+    ]
