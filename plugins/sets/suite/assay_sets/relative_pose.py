@@ -16,6 +16,10 @@ from assay_sets.recipe import batches, predict, train
 from assay_sets.schemas import PoseScenes
 
 
+SPREAD = 0.2
+"""About the standard deviation of image coordinates."""
+
+
 class Geometry(NamedTuple):
     """What a scene's views are: rotation (B, V, 3, 3) and centre (B, V, 3) of each camera, local points (B, V, K, 3)."""
 
@@ -122,24 +126,24 @@ def orthogonalised(matrix: Tensor) -> Tensor:
 class PoseTransformer(nn.Module):
     """(B, V, K, 2) image points -> (B, V, 12 + 3 K): attention within views and among all tokens by turns, three heads.
 
-    A token is a point in a view: a code of its place, and one of which point it is. Cameras come from a view's mean token,
-    depths from each token. With `reference` the first view's tokens carry a learned mark; without it nothing tells views
+    A token is a point in a view: a code of its place, and one of which point it is. Cameras come from a view's tokens
+    together, depths from each. With `reference` the first view's tokens carry a learned mark; without it nothing tells views
     apart.
     """
 
     def __init__(self, views: int, points: int, width: int = 64, pairs: int = 2, reference: bool = False) -> None:
         super().__init__()
-        self.place, self.which = mlp(2, width, width), nn.Parameter(torch.randn(points, width) * 0.1)
-        self.mark = nn.Parameter(torch.randn(width) * 0.1) if reference else None
+        self.place, self.which = mlp(2, width, width), nn.Parameter(torch.randn(points, width))
+        self.mark = nn.Parameter(torch.randn(width)) if reference else None
         self.blocks = nn.ModuleList(
             nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
             for _ in range(2 * pairs)
         )
-        self.norm, self.pose, self.depth = nn.LayerNorm(width), mlp(width, width, 12), mlp(width, width, 1)
+        self.norm, self.pose, self.depth = nn.LayerNorm(width), mlp(points * width, width, 12), mlp(width, width, 1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return rotations, centres and local points, packed."""
-        tokens = self.place(image) + self.which
+        tokens = self.place(image / SPREAD) + self.which
         if self.mark is not None:
             tokens = torch.cat([tokens[:, :1] + self.mark, tokens[:, 1:]], 1)
         shape = tokens.shape
@@ -147,7 +151,7 @@ class PoseTransformer(nn.Module):
             tokens = within(tokens.flatten(0, 1)).view(shape)
             tokens = among(tokens.flatten(1, 2)).view(shape)
         tokens = self.norm(tokens)
-        matrix, centre = self.pose(tokens.mean(2)).split([9, 3], -1)
+        matrix, centre = self.pose(tokens.flatten(2)).split([9, 3], -1)
         ahead = torch.cat([image, torch.ones_like(image[..., :1])], -1)
         rotation = orthogonalised(matrix.unflatten(-1, (3, 3)) + 1e-3 * torch.eye(3, device=matrix.device).to(matrix))
         return Geometry(rotation, centre, ahead * self.depth(tokens).exp()).packed()
@@ -200,7 +204,7 @@ TASK = Task(
     "loss(output, truth: Geometry) gives what training minimises.",
     budgets={
         "smoke": {"steps": 20, "batch": 16},
-        "small": {"steps": 600, "batch": 32},
+        "small": {"steps": 400, "batch": 32},
         "full": {"steps": 100_000, "batch": 64},
     },
     baselines=("reference-view-transformer",),

@@ -39,17 +39,17 @@ class ViewEncoder(nn.Module):
 
 
 class VoxelDecoder(nn.Module):
-    """(B, width) -> (B, 12, 12, 12) logits of occupancy: linear maps to 32 x 3^3, two transposed convolutions."""
+    """(B, width) -> (B, 12, 12, 12) logits of occupancy: linear maps to 16 x 3^3, two transposed convolutions."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.net = nn.Sequential(
-            *mlp(width, 256, 32 * 27),
+            *mlp(width, 256, 16 * 27),
             nn.ReLU(),
-            nn.Unflatten(1, (32, 3, 3, 3)),
-            nn.ConvTranspose3d(32, 16, 4, stride=2, padding=1),
+            nn.Unflatten(1, (16, 3, 3, 3)),
+            nn.ConvTranspose3d(16, 8, 4, stride=2, padding=1),
             nn.ReLU(),
-            nn.ConvTranspose3d(16, 1, 4, stride=2, padding=1),
+            nn.ConvTranspose3d(8, 1, 4, stride=2, padding=1),
         )
 
     def forward(self, code: Tensor) -> Tensor:
@@ -129,16 +129,19 @@ class ViewPool(nn.Module):
 
 
 class ViewGRU(nn.Module):
-    """(B, V, 1, H, W) -> output: a GRU over the views' codes in the order given (3D-R2N2, Choy et al. 2016)."""
+    """(B, V, 1, H, W) -> output: a GRU over the views' codes in the order given (3D-R2N2, Choy et al. 2016).
+
+    Codes are normalised first: without that it rebuilds the same mean object from any views under this budget.
+    """
 
     def __init__(self, encoder: nn.Module, head: Any) -> None:
         super().__init__()
         self.encoder, self.head = encoder, head(WIDTH)
-        self.gru = nn.GRU(WIDTH, WIDTH, batch_first=True)
+        self.norm, self.gru = nn.LayerNorm(WIDTH), nn.GRU(WIDTH, WIDTH, batch_first=True)
 
     def forward(self, views: Tensor) -> Tensor:
         """Return logits."""
-        return self.head(self.gru(self.encoder(views))[0][:, -1])
+        return self.head(self.gru(self.norm(self.encoder(views)))[0][:, -1])
 
 
 def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> ViewSets:
@@ -159,7 +162,7 @@ TASK = Task(
     metrics=("accuracy", "iou", "perm_gap"),
     dataset="shape-views",
     title="Recognise or rebuild an object from views",
-    contract="build(encoder, head) gives a module: views (B, V, 1, 16, 16) float32, any V in 1..24, to what head(width), "
+    contract="build(encoder, head) gives a module: views (B, V, 1, 16, 16) float32, any V in 1..16, to what head(width), "
     "a module of the task, makes of (B, width): logits of classes or of voxels. encoder gives codes (B, V, 64). One with "
     "stage(progress) settles what to freeze and how many views to train on.",
     budgets={

@@ -10,7 +10,7 @@ from assay_sets.common import generator, read_npz
 from assay_sets.schemas import ViewSets
 from assay_sets.surfaces import SOLIDS, SURFACES, Array
 
-PIXELS, VOXELS, POINTS, VIEWS = 16, 12, 256, 24
+PIXELS, VOXELS, POINTS, VIEWS = 16, 12, 256, 16
 SPLAT = 0.6
 """Standard deviation of a point's Gaussian, in pixels."""
 # scale -> training objects, test objects
@@ -52,13 +52,13 @@ def render(points: Array, azimuth: Array, elevation: Array) -> NDArray[np.float3
     up, out = np.cos(elevation)[..., None], np.sin(elevation)[..., None]
     along, right = cos * x + sin * y, cos * y - sin * x
     across, near = up * z - out * along, up * along + out * z
-    place = (np.arange(PIXELS) + 0.5) * 2.2 / PIXELS - 1.1
-    spread = 2 * (SPLAT * 2.2 / PIXELS) ** 2
+    width = 2.2 / PIXELS
+    place = ((np.arange(PIXELS) + 0.5 - PIXELS / 2) / (2**0.5 * SPLAT)).astype(np.float32)
+    column, row = (v.astype(np.float32)[..., None] / np.float32(2**0.5 * SPLAT * width) for v in (right, -across))
+    shade = (0.65 + 0.35 * near).astype(np.float32)[..., None]
     images = np.empty((*azimuth.shape, 1, PIXELS, PIXELS), np.float32)
     for i in range(len(points)):
-        columns = np.exp(-((right[i, ..., None] - place) ** 2) / spread).astype(np.float32)
-        rows = np.exp(-((across[i, ..., None] + place) ** 2) / spread).astype(np.float32)
-        rows *= (0.65 + 0.35 * near[i, ..., None]).astype(np.float32)
+        columns, rows = np.exp(-((column[i] - place) ** 2)), shade[i] * np.exp(-((row[i] - place) ** 2))
         for k in range(len(columns)):
             images[i, k, 0] = (rows[k, :, :, None] * columns[k, :, None, :]).max(0)
     return images
@@ -81,7 +81,7 @@ def _shapes(name: str, seed: int, scale: str, source: str | None, *, voxels: boo
 
 
 def shape_views(seed: int, scale: str, source: str | None = None) -> ViewSets:
-    """Ten solids seen from 24 unknown azimuths, to be told apart: 150 + 60 objects at smoke, 800 + 200 at small.
+    """Ten solids seen from 16 unknown azimuths, to be told apart: 150 + 60 objects at smoke, 800 + 200 at small.
 
     Objects of `shapes-3d` (each axis scaled by U[0.7, 1.3]), 256 points of the surface splatted on 16 x 16 pixels,
     azimuth U[0, 2 pi) a view, elevation U[0, 40] degrees an object.
@@ -116,7 +116,7 @@ def shape_voxels(seed: int, scale: str, source: str | None = None) -> ViewSets:
 def digit_glimpses(seed: int, scale: str, source: str | None = None) -> ViewSets:
     """MNIST digits of which each view shows a window of 16 x 16 of the 28 x 28 pixels, at an unknown place.
 
-    300 + 100 digits at smoke, 2,000 + 500 at small, 24 glimpses each; training and test digits are disjoint.
+    300 + 100 digits at smoke, 2,000 + 500 at small, 16 glimpses each; training and test digits are disjoint.
 
     Args:
         seed: the data depends on it (and on the scale) alone.
