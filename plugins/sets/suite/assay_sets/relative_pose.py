@@ -15,7 +15,6 @@ from assay_sets.metrics import double
 from assay_sets.recipe import batches, predict, train
 from assay_sets.schemas import PoseScenes
 
-
 SPREAD = 0.2
 """About the standard deviation of image coordinates."""
 
