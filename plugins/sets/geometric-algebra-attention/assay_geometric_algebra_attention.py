@@ -73,9 +73,9 @@ class TupleAttention(nn.Module):
 
 
 class GeometricAlgebraAttention(nn.Module):
-    """(B, N, 3) -> (B, classes), invariant to rotations, shifts and order: attention over tuples of 12 spread-out points.
+    """(B, N, 3) -> (B, classes), invariant to rotations, shifts and order: attention over tuples of 8 spread-out points.
 
-    Vectors are the displacements of those points from their centre. Costs grow as 12^rank.
+    Vectors are the displacements of those points from their centre. Costs grow as 8^rank.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class GeometricAlgebraAttention(nn.Module):
         classes: int,
         rank: int = 2,
         products: bool = True,
-        points: int = 12,
+        points: int = 8,
         width: int = 32,
         layers: int = 2,
     ) -> None:
@@ -134,7 +134,7 @@ def assay_papers() -> list[Paper]:
             arxiv="2110.02393",
             family="sets",
             notes="The arena of particle systems, where vectors are predicted, belongs to the symmetry family; here the "
-            "invariant network is tested on clouds that are turned at test time. Its 12 points are chosen by farthest-point "
+            "invariant network is tested on clouds that are turned at test time. Its 8 points are chosen by farthest-point "
             "sampling: the paper's clouds are small by themselves.",
             claims=[
                 Claim(
