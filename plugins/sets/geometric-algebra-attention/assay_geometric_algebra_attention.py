@@ -51,7 +51,7 @@ def invariants(r: Tensor, rank: int, products: bool) -> Tensor:
 
 
 class TupleAttention(nn.Module):
-    """Values v (B, n, d) and features of tuples -> (B, n, d): y_i = sum_T w_T t_T over the tuples T that i leads (eq. 5).
+    """Values v (B, n, d) and features of tuples -> (B, n, d): y_i = sum_T w_T t_T over the tuples T that i leads (sec. 3).
 
     t_T = sum_m W_m v_(m of T) + V(q_T), w = softmax over T of S(t_T): values merged linearly, joined by addition.
     """

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 def best_scale(got: Geometry, truth: Geometry) -> Tensor:
-    """Return s* (B,) = argmin_s sum |s x' - x|_1 / z over a scene's points, eq. 3, without gradient.
+    """Return s* (B,) = argmin_s sum |s x' - x|_1 / z over a scene's points (sec. 3.2), without gradient.
 
     The minimum lies at a weighted median of x / x', with weights |x'| / z.
     """
@@ -29,7 +29,7 @@ def best_scale(got: Geometry, truth: Geometry) -> Tensor:
 
 
 class Pi3(PoseTransformer):
-    """The arena's network without a mark on any view: views permuted, outputs permuted, eq. 1.
+    """The arena's network without a mark on any view: views permuted, outputs permuted (sec. 3.1).
 
     Cameras are asked for in no frame: only relations between pairs of them are supervised.
     """
@@ -38,7 +38,7 @@ class Pi3(PoseTransformer):
         super().__init__(views, points, reference=False)
 
     def loss(self, output: Tensor, truth: Geometry) -> Tensor:
-        """Return the error of local points at the best scale (eq. 4) and of relative poses over all pairs (eq. 6 to 9)."""
+        """Return the error of local points at the best scale (sec. 3.2) and of relative poses over all pairs (3.3)."""
         got = unpacked(output)
         scale = best_scale(got, truth)[:, None, None]
         points = ((scale[..., None] * got.local - truth.local).abs().sum(-1) / truth.local[..., 2]).mean()
@@ -96,7 +96,7 @@ def assay_papers() -> list[Paper]:
                     (worst(gap("pi3")) <= 1e-8) & (worst(frame("pi3")) <= 1e-8),
                     says="Permuting the views permutes the outputs and changes nothing else, and no frame or scale is "
                     "preferred by the loss.",
-                    published="by construction (eq. 1)",
+                    published="by construction",
                     seeds=3,
                 ),
                 Claim(

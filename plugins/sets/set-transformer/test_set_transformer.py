@@ -48,7 +48,7 @@ def test_inducing_points_cost_linear_and_full_attention_quadratic_operations():
 def test_the_block_agrees_with_multihead_attention(masked):
     """`nn.MultiheadAttention` divides by sqrt(d / heads), the block by sqrt(d): its queries are scaled by the difference."""
     (x, mask), heads, width = sets(), 4, 8
-    ours, theirs = MAB(width, heads).double(), nn.MultiheadAttention(width, heads, batch_first=True).double()
+    ours, theirs = MAB(width, heads=heads).double(), nn.MultiheadAttention(width, heads, batch_first=True).double()
     theirs.in_proj_weight.data = torch.cat([ours.q.weight * heads**-0.5, ours.k.weight, ours.v.weight]).data
     theirs.in_proj_bias.data = torch.cat([ours.q.bias * heads**-0.5, ours.k.bias, ours.v.bias]).data
     theirs.out_proj.weight.data, theirs.out_proj.bias.data = torch.eye(width).double(), torch.zeros(width).double()

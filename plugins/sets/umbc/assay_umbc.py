@@ -38,7 +38,7 @@ class Pool(nn.Module):
 class UMBC(nn.Module):
     """(B, N, inputs) -> (B, classes): elements are attended to by K slots, one term an element; the slots then interact.
 
-    `gradient` is what training sees of a set: `unbiased` (sec. 3.3), or `biased`, one chunk as if it were the set.
+    `gradient` is what training sees of a set: `unbiased`, or `biased`, one chunk as if it were the set.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class UMBC(nn.Module):
         return self.q(self.norm(self.slots))
 
     def partial(self, chunk: Tensor) -> Partial:
-        """Return a chunk's numerator (B, heads, K, d / heads) and denominator (B, heads, K, 1), eq. 4.
+        """Return a chunk's numerator (B, heads, K, d / heads) and denominator (B, heads, K, 1).
 
         The weight of an element is its sigmoid divided by the sum over slots: no term knows the other elements.
         """
@@ -74,7 +74,7 @@ class UMBC(nn.Module):
         return a[0] + b[0], a[1] + b[1]
 
     def finish(self, result: Partial) -> Tensor:
-        """Return logits: normalise at last, then any set function of the K slots (theorem 3.5)."""
+        """Return logits: normalise at last, then any set function of the K slots."""
         slots = (result[0] / (result[1] + 1e-9)).transpose(1, 2).flatten(2)
         return self.out(self.pool(self.after(slots + self.queries())))
 
@@ -183,14 +183,14 @@ def assay_papers() -> list[Paper]:
                     "mini-batch-consistent",
                     (worst(gap("umbc")) <= 1e-9) & (worst(gap("umbc-st")) >= 1e-3),
                     says="Any partition of a set into chunks gives the same encoding; averaged set transformers do not.",
-                    published="proved (theorem 3.4)",
+                    published="proved",
                 ),
                 Claim(
                     "gradient-unbiased",
                     (worst(bias("umbc")) <= 1e-7) & (worst(bias("umbc-biased")) >= 1e-2),
                     says="The gradient from one chunk, averaged over the chunks of a partition, is that of the whole set; "
                     "training on the chunk alone is biased.",
-                    published="proved (theorem 3.7)",
+                    published="proved",
                 ),
                 Claim(
                     "expressive-as-non-mbc",
