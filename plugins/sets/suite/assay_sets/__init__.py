@@ -17,6 +17,8 @@ from assay_sets import (
     orders,
     permutation_recovery,
     point_clouds,
+    relative_pose,
+    scenes,
     set_statistics,
     shapes,
     star,
@@ -24,6 +26,8 @@ from assay_sets import (
     subsets,
     sum_embedding,
     variable_order,
+    view_sets,
+    views,
 )
 
 
@@ -49,6 +53,8 @@ def assay_tasks() -> list[Task]:
         subset_selection.TASK,
         sum_embedding.TASK,
         variable_order.TASK,
+        view_sets.TASK,
+        relative_pose.TASK,
     ]
 
 
@@ -63,6 +69,8 @@ def assay_schemas() -> list[Schema]:
         subset_selection.SCHEMA,
         sum_embedding.SCHEMA,
         variable_order.SCHEMA,
+        view_sets.SCHEMA,
+        relative_pose.SCHEMA,
     ]
 
 
@@ -91,6 +99,18 @@ def assay_datasets() -> list[Dataset]:
         Dataset("two-moons-subset", choices, subsets.two_moons, title="the smaller of two moons, synthetic"),
         Dataset("star-model", variable_order.SCHEMA.id, star.star_model, title="a head and five leaves, synthetic"),
         Dataset("random-multisets", sum_embedding.SCHEMA.id, multisets.random_multisets, title="multisets, synthetic"),
+        Dataset("shape-views", view_sets.SCHEMA.id, views.shape_views, title="ten solids from unknown azimuths"),
+        Dataset("shape-voxels", view_sets.SCHEMA.id, views.shape_voxels, title="voxels of ten solids, from views"),
+        Dataset(
+            "digit-glimpses",
+            view_sets.SCHEMA.id,
+            views.digit_glimpses,
+            title="MNIST digits through small windows",
+            licence="CC BY-SA 3.0",
+        ),
+        Dataset(
+            "synthetic-scenes", relative_pose.SCHEMA.id, scenes.synthetic_scenes, title="matched points, synthetic"
+        ),
     ]
 
 
@@ -101,6 +121,8 @@ def assay_models() -> list[Model]:
         *baselines.MODELS,
         *baselines_orders.MODELS,
         *baselines_subsets.MODELS,
+        *view_sets.BASELINES,
+        *relative_pose.BASELINES,
     ]
 
 
@@ -114,4 +136,5 @@ def assay_metrics() -> list[Metric]:
         *subset_selection.METRICS,
         *sum_embedding.METRICS,
         *variable_order.METRICS,
+        *relative_pose.METRICS,
     ]

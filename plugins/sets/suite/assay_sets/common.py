@@ -17,6 +17,14 @@ def mask_of(sizes: NDArray[np.int64], width: int) -> NDArray[np.bool_]:
     return np.arange(width) < sizes[:, None]
 
 
+def rotations(rng: np.random.Generator, n: int, dim: int = 3) -> NDArray[np.float64]:
+    """Rotations (n, dim, dim) drawn uniformly from SO(dim): QR of a Gaussian with signs fixed, determinant 1."""
+    q, r = np.linalg.qr(rng.normal(size=(n, dim, dim)))
+    q *= np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
+    q[:, :, 0] *= np.linalg.det(q)[:, None]
+    return q
+
+
 def read_npz(name: str, source: str | None, layout: dict[str, str]) -> dict[str, NDArray[Any]]:
     """Read the arrays named in `layout` (field -> its shape and dtype in words) from the user's .npz file.
 

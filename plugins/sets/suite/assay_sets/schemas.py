@@ -129,3 +129,47 @@ class LabelledSets:
     train_y: NDArray[np.float32]
     tests: Mapping[int, SetBatch]
     loss: Literal["mse", "l1", "poisson"]
+
+
+@dataclass(frozen=True, eq=False)
+class ViewSets:
+    """Objects of which each is shown by V images from unknown places, with a class or a grid of voxels for each.
+
+    Attributes:
+        train_views: (n, V, 1, H, W) float32.
+        train_targets: (n,) int64 classes, or (n, G, G, G) bool voxels.
+        test_views: (m, V, 1, H, W) float32.
+        test_targets: as train_targets.
+        classes: number of classes, 0 when the targets are voxels.
+    """
+
+    train_views: NDArray[np.float32]
+    train_targets: NDArray[np.int64] | NDArray[np.bool_]
+    test_views: NDArray[np.float32]
+    test_targets: NDArray[np.int64] | NDArray[np.bool_]
+    classes: int
+
+
+@dataclass(frozen=True, eq=False)
+class PoseScenes:
+    """Rigid scenes of K points, each seen by V cameras; point k is the same point in every view.
+
+    Camera i maps its own coordinates to the world's by X = rotation_i x + centre_i; it looks along its z axis and its
+    image is (x / z, y / z).
+
+    Attributes:
+        train_image: (n, V, K, 2) float32, with noise.
+        train_rotation: (n, V, 3, 3) float32.
+        train_centre: (n, V, 3) float32.
+        train_local: (n, V, K, 3) float32, the points in each camera's coordinates.
+        test_image, test_rotation, test_centre, test_local: likewise.
+    """
+
+    train_image: NDArray[np.float32]
+    train_rotation: NDArray[np.float32]
+    train_centre: NDArray[np.float32]
+    train_local: NDArray[np.float32]
+    test_image: NDArray[np.float32]
+    test_rotation: NDArray[np.float32]
+    test_centre: NDArray[np.float32]
+    test_local: NDArray[np.float32]

@@ -125,7 +125,7 @@ TASK = Task(
         "small": {"steps": 800, "batch": 64},
         "full": {"steps": 20_000, "batch": 128},
     },
-    baselines=("gru-set", "mean-pool-mlp", "kme-ridge"),
+    baselines=("gru-set", "mean-pool-mlp", "max-pool-mlp", "kme-ridge", "boosted-statistics"),
     conditions={"test_size": TEST_SIZES},
     probe=probe,
 )
