@@ -152,7 +152,7 @@ def assay_models() -> list[Model]:
         Model("set-transformer-sab", sets, SetTransformer, {"encoder": "sab"}, conditions=sizes),
         Model("set-transformer-rff-mean", sets, SetTransformer, rff_mean, conditions=sizes, ablates="set-transformer"),
         Model("set-transformer-rff-pma", sets, SetTransformer, rff_pma, conditions=sizes, ablates="set-transformer"),
-        Model("set-transformer", "sets/point-clouds", SetTransformer, {"norm": False}, knobs, sizes),
+        Model("set-transformer", "sets/point-clouds", SetTransformer, knobs=knobs, conditions=sizes),
     ]
 
 
@@ -176,8 +176,6 @@ def assay_papers() -> list[Paper]:
             year=2018,
             arxiv="1810.00825",
             family="sets",
-            notes="On point clouds layer norms are left out, as in the authors' code there: with them the network stays at "
-            "chance for the 400 steps of the small scale.",
             claims=[
                 Claim(
                     "interactions-help-count",
