@@ -9,10 +9,10 @@ import pytest
 from assay.checks import runner
 from assay.cli import main
 from assay.errors import AssayError
-from kit import TOY, copied, subject
+from kit import PLUGINS, copied, subject
 
 pytest_plugins = ("pytester",)
-MODULE, TOML = "paper/assay_toy.py", "paper/pyproject.toml"
+MODULE, TOML = "paper/assay_weights.py", "paper/pyproject.toml"
 PRINTS = (MODULE, "return self.linear", "print('x')\n        return self.linear")
 
 
@@ -29,7 +29,7 @@ def examined(folder, monkeypatch, *checks, cache=None):
 
 
 def test_a_waiver_with_a_reason_is_counted_and_does_not_fail(tmp_path, monkeypatch):
-    folder = copied(tmp_path / "toy", PRINTS, waiver('no-print = "the paper is about printing"'))
+    folder = copied(tmp_path / "weights", PRINTS, waiver('no-print = "the paper is about printing"'))
     report = examined(folder, monkeypatch, "no-print")
     assert report.ok
     assert report.count("waived") == 1
@@ -37,26 +37,26 @@ def test_a_waiver_with_a_reason_is_counted_and_does_not_fail(tmp_path, monkeypat
 
 
 def test_a_waiver_without_a_reason_is_refused(tmp_path, monkeypatch):
-    folder = copied(tmp_path / "toy", PRINTS, waiver('no-print = "because"'))
+    folder = copied(tmp_path / "weights", PRINTS, waiver('no-print = "because"'))
     with pytest.raises(AssayError, match="needs a reason"):
         examined(folder, monkeypatch, "no-print")
 
 
 def test_a_waiver_of_an_unknown_check_is_refused(tmp_path, monkeypatch):
-    folder = copied(tmp_path / "toy", waiver('no-prints = "a typo in the id"'))
+    folder = copied(tmp_path / "weights", waiver('no-prints = "a typo in the id"'))
     with pytest.raises(AssayError, match="did you mean 'no-print'"):
         examined(folder, monkeypatch, "no-print")
 
 
 def test_a_waiver_that_nothing_needs_is_a_finding(tmp_path, monkeypatch):
-    folder = copied(tmp_path / "toy", waiver('no-print = "left from an older version"'))
+    folder = copied(tmp_path / "weights", waiver('no-print = "left from an older version"'))
     report = examined(folder, monkeypatch, "no-print")
     assert not report.ok
     assert report.results[-1].findings == ("no-print passes: remove its waiver",)
 
 
 def test_smoke_findings_are_kept_until_a_source_changes(tmp_path, monkeypatch):
-    folder, cache = copied(tmp_path / "toy", PRINTS), tmp_path / "cache"
+    folder, cache = copied(tmp_path / "weights", PRINTS), tmp_path / "cache"
     first = examined(folder, monkeypatch, "quiet", cache=cache)
     with monkeypatch.context() as patch:
         patch.setattr(runner, "apply", lambda *_: pytest.fail("ran again"))
@@ -69,7 +69,7 @@ def test_smoke_findings_are_kept_until_a_source_changes(tmp_path, monkeypatch):
 
 def test_fix_writes_keywords_and_readme_from_the_code(tmp_path, monkeypatch, capsys):
     renamed = (MODULE, '"weights-help"', '"weights-really-help"')
-    folder = copied(tmp_path / "toy", renamed, ("paper/README.md", "# A weight", "# Weight"))
+    folder = copied(tmp_path / "weights", renamed, ("paper/README.md", "# A weight", "# Weight"))
     wrong = subject(folder, "paper", monkeypatch)
     from assay import fixing
 
@@ -83,7 +83,7 @@ def test_the_familys_leaderboard_comes_from_a_store_and_stays(tmp_path, monkeypa
     import assay
     from assay import readme
 
-    suite = subject(copied(tmp_path / "toy"), "suite", monkeypatch)
+    suite = subject(copied(tmp_path / "weights"), "suite", monkeypatch)
     store = str(tmp_path / "records.db")
     from assay.plan import Planner, Selection
     from assay.running import execute
@@ -91,12 +91,12 @@ def test_the_familys_leaderboard_comes_from_a_store_and_stays(tmp_path, monkeypa
 
     suite.catalog.load()
     with Store(store) as opened:
-        execute(Planner(suite.catalog).jobs(Selection(("toys/sums",), seeds=(0, 1, 2))), suite.catalog, opened)
+        execute(Planner(suite.catalog).jobs(Selection(("sums/columns",), seeds=(0, 1, 2))), suite.catalog, opened)
     text = readme.generated(suite, store=store)
-    assert "| 1 | `toy` |" in text
+    assert "| 1 | `weights` |" in text
     (suite.root / "README.md").write_text(text)
     assert readme.generated(suite) == text
-    assert assay.compare("toys/sums", store=store)
+    assert assay.compare("sums/columns", store=store)
 
 
 def test_explain_says_why_and_what_to_do(capsys):
@@ -117,20 +117,20 @@ def test_an_unknown_plugin_is_a_usage_error(capsys):
 
 
 def test_the_command_exits_with_1_and_names_the_place(tmp_path, monkeypatch, capsys):
-    folder = copied(tmp_path / "toy", PRINTS)
+    folder = copied(tmp_path / "weights", PRINTS)
     subject(folder, "paper", monkeypatch)
     monkeypatch.chdir(tmp_path)
     paths = [str(folder / "paper"), str(folder / "suite")]
     assert main(["check", *paths, "--static", "--only", "no-print", "--json"]) == 1
     reports = {report["plugin"]: report["results"] for report in json.loads(capsys.readouterr().out)}
-    assert reports["toy"][0]["findings"] == ["assay_toy.py:23 prints"]
-    assert reports["assay-toys"][0]["state"] == "passed"
+    assert reports["weights"][0]["findings"] == ["assay_weights.py:23 prints"]
+    assert reports["assay-sums"][0]["state"] == "passed"
 
 
 def test_pytest_applies_the_kit_to_the_folders_that_it_collects(pytester):
-    for path in (TOY / "suite").rglob("*"):
+    for path in (PLUGINS / "suite").rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
-            target = pytester.path / "suite" / path.relative_to(TOY / "suite")
+            target = pytester.path / "suite" / path.relative_to(PLUGINS / "suite")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(path.read_text())
     toml = Path(pytester.path / "suite/pyproject.toml")

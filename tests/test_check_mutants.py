@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 from assay.checks import manners, runner
-from kit import TOY, copied, subject
+from kit import PLUGINS, copied, subject
 
-PAPER, SUITE = "paper/assay_toy.py", "suite/assay_toys/__init__.py"
+PAPER, SUITE = "paper/assay_weights.py", "suite/assay_sums/__init__.py"
 TOML, SUITE_TOML, TEST, VERDICT = (
     "paper/pyproject.toml",
     "suite/pyproject.toml",
-    "paper/test_toy.py",
+    "paper/test_weights.py",
     "paper/verdict.json",
 )
 REPORT = '        """Return the size of the weights."""\n'
 FORWARD = "return self.linear(x[:, : self.columns])"
-MSE = 'mse("mean") - mse("toy", bias=True) > 0.5'
-SIZE = '(size("toy") < 100)'
+MSE = 'mse("mean") - mse("weights", bias=True) > 0.5'
+SIZE = '(size("weights") < 100)'
 DOCSTRING = '"""A weight a column (Legendre, 1805): least squares with a weight for each column."""'
-ENTRANT = 'Model("toy-mean", task, wide)'
+ENTRANT = 'Model("weights-mean", task, wide)'
 BUSY = "        sum(range(30_000_000))\n"
 
 
@@ -36,15 +36,15 @@ def paper(old: str, new: str) -> tuple[tuple[str, str, str], ...]:
 MUTANTS = {
     # the folder and its metadata
     "layout": (("paper/notes.txt", "", "what I thought"),),
-    "names": ((TOML, 'name = "assay-toy"', 'name = "toy"'),),
-    "entry-point": ((TOML, 'toy = "assay_toy"', 'toy = "assay_toy"\nmore = "assay_toy"'),),
+    "names": ((TOML, 'name = "assay-weights"', 'name = "weights"'),),
+    "entry-point": ((TOML, 'weights = "assay_weights"', 'weights = "assay_weights"\nmore = "assay_weights"'),),
     "licence": ((TOML, 'license = "MIT"', 'license = "see file"'),),
     "readme-declared": ((TOML, 'readme = "README.md"\n', ""),),
     "python-range": ((TOML, '">=3.10"', '">=3.12"'),),
     "build-backend": ((TOML, "hatchling.build", "setuptools.build_meta"),),
     "wheel-contents": ((TOML, '"verdict.json" = "verdict.json"', ""),),
     "title": ((TOML, '"A weight a column"', '"A weight a column."'),),
-    "family-keyword": ((TOML, '"family:toys", ', ""),),
+    "family-keyword": ((TOML, '"family:sums", ', ""),),
     "api-version": ((TOML, '"api:1", ', ""),),
     "core-required": ((TOML, '"assay>=0.1"', '"assay"'),),
     "bounded": ((TOML, '"torch>=2.2"', '"torch==2.2"'),),
@@ -54,7 +54,7 @@ MUTANTS = {
     "verdict-recorded": (("paper/verdict.json", '"claims"', '"nothing"'),),
     "verdict-claims": ((VERDICT, '"id": "weights-help"', '"id": "weights-hurt"'),),
     # the source
-    "paper-imports": ((SUITE_TOML, '"task:toys/sums"]', '"task:toys/sums", "paper:toys"]'),),
+    "paper-imports": ((SUITE_TOML, '"task:sums/columns"]', '"task:sums/columns", "paper:sums"]'),),
     "public-core": paper("from torch import Tensor, nn", "from assay.cell import Job\nfrom torch import Tensor, nn"),
     "module-size": paper(DOCSTRING, DOCSTRING + "\n" * 250),
     "module-docstring": paper("(Legendre, 1805)", ""),
@@ -70,14 +70,14 @@ MUTANTS = {
     # what it registers
     "loads": paper("from torch import Tensor, nn", "import no_such_library\nfrom torch import Tensor, nn"),
     "same-paper": paper('title="A weight a column"', 'title="A column a weight"'),
-    "same-tasks": ((TOML, '"task:toys/sums", ', '"task:toys/sums", "task:toys/products", '),),
+    "same-tasks": ((TOML, '"task:sums/columns", ', '"task:sums/columns", "task:sums/products", '),),
     "same-claims": ((TOML, '"claim:weights-help"', '"claim:weights-hurt"'),),
     "arxiv": paper("year=1805,", 'year=1805, arxiv="1703.0611",'),
     "year": paper("year=1805", "year=2805"),
-    "model-ids": paper('Model("toy-mean"', 'Model("Toy_Mean"'),
-    "model-tasks": paper(ENTRANT, 'Model("toy-mean", "toys/products", wide)'),
-    "ablates": paper('ablates="toy"', 'ablates="toi"'),
-    "has-ablation": paper(', ablates="toy"', ""),
+    "model-ids": paper('Model("weights-mean"', 'Model("Toy_Mean"'),
+    "model-tasks": paper(ENTRANT, 'Model("weights-mean", "sums/products", wide)'),
+    "ablates": paper('ablates="weights"', 'ablates="toi"'),
+    "has-ablation": paper(', ablates="weights"', ""),
     "params-accepted": paper('{"columns": 2}', '{"column": 2}'),
     "knobs-hold-default": paper('"bias": (True, False)', '"bias": (False, None)'),
     "known-datasets": paper('datasets=("weighted",)', 'datasets=("weighed",)'),
@@ -89,14 +89,14 @@ MUTANTS = {
     "has-claims": paper("claims=[", "claims=[][:0] and ["),
     "claim-ids": paper('"weights-help"', '"Weights help"'),
     "claim-says": paper("one for all.", "one for all"),
-    "claim-tasks": paper('score("size", task="toys/sums")', 'score("size", task="toys/products")'),
+    "claim-tasks": paper('score("size", task="sums/columns")', 'score("size", task="sums/products")'),
     "claim-entrants": paper('mse("mean")', 'mse("meen")'),
     "claim-metrics": paper('score("mse"', 'score("mae"'),
     "claim-datasets": paper('dataset="weighted"', 'dataset="weighed"'),
     "claim-params": paper("bias=True)", "bias=3)"),
     "claim-about-paper": paper(f"({MSE}) & {SIZE}", 'mse("mean") > 0.5'),
     "claim-margin": paper("> 0.5", "> 0"),
-    "claim-can-fail": paper(SIZE, '(size("toy") >= 0)'),
+    "claim-can-fail": paper(SIZE, '(size("weights") >= 0)'),
     "claim-seeds": paper('published="clearly"', 'published="clearly", seeds=2'),
     "claim-published": paper('published="clearly"', 'published=""'),
     # what is generated
@@ -112,7 +112,7 @@ MUTANTS = {
         (PAPER, "bias=bias)\n", "bias=bias)\n        for p in self.parameters():\n            nn.init.ones_(p)\n"),
     ),
     "generators": reporting("numpy.random.seed(0)", "numpy"),
-    "settings": reporting("torch.set_default_dtype(torch.float64)", "torch"),
+    "settings": reporting("os.environ['WEIGHTS'] = 'heavy'", "os"),
     "files": reporting("open('left.txt', 'w').close()"),
     "network": reporting(
         "try:\n            socket.create_connection(('example.org', 80))\n        except OSError:\n            pass",
@@ -151,7 +151,7 @@ OF_SUITE = {"task-form", "suite-form", "dataset-form", "dataset-runs"}
 @pytest.mark.parametrize("check", [check.id for check in runner.checks()])
 def test_a_wrong_plugin_is_caught(check, tmp_path, monkeypatch):
     monkeypatch.setattr(manners, "CPU_SECONDS", 0.2)
-    folder = copied(tmp_path / "toy", *MUTANTS[check])
+    folder = copied(tmp_path / "weights", *MUTANTS[check])
     wrong = subject(folder, "suite" if check in OF_SUITE else "paper", monkeypatch)
     result = runner.apply(runner.check_by_id(check), wrong)
     assert result.state == "found", result
@@ -165,7 +165,7 @@ def test_there_is_no_mutant_without_a_check():
 @pytest.fixture(scope="module")
 def good():
     with pytest.MonkeyPatch.context() as patch:
-        found = [runner.examine(subject(TOY, which, patch), runner.checks()) for which in ("paper", "suite")]
+        found = [runner.examine(subject(PLUGINS, which, patch), runner.checks()) for which in ("paper", "suite")]
     return {result.check: result.state for report in reversed(found) for result in report.results} | {
         f"{result.check} of the suite": result.state for result in found[1].results
     }

@@ -11,15 +11,15 @@ import pytest
 from assay import index, installing
 from assay.cli import main
 from assay.errors import AssayError
-from kit import TOY
+from kit import PLUGINS
 
 ROOT = Path(__file__).parent.parent
 ENTRY = {
-    "paper": "toy",
-    "name": "assay-toy",
+    "paper": "weights",
+    "name": "assay-weights",
     "title": "T",
-    "family": "toys",
-    "tasks": ["toys/sums"],
+    "family": "sums",
+    "tasks": ["sums/columns"],
     "claims": {"a": "holds"},
 }
 
@@ -55,28 +55,31 @@ def test_the_index_is_what_the_plugins_of_the_repository_say():
 def test_available_lists_papers_that_are_not_installed(known, capsys):
     assert main(["list", "--available", "--json"]) == 0
     (entry,) = json.loads(capsys.readouterr().out)
-    assert (entry["paper"], entry["installed"], entry["claims"]) == ("toy", False, {"a": "holds"})
+    assert (entry["paper"], entry["installed"], entry["claims"]) == ("weights", False, {"a": "holds"})
 
 
 def test_an_unknown_paper_gets_a_suggestion(known):
-    with pytest.raises(AssayError, match="did you mean 'toy'"):
-        installing.chosen(["tou"], None, None)
+    with pytest.raises(AssayError, match="did you mean 'weights'"):
+        installing.chosen(["weight"], None, None)
 
 
-@pytest.mark.parametrize(("family", "task"), [("toys", None), (None, "toys/sums")])
+@pytest.mark.parametrize(("family", "task"), [("sums", None), (None, "sums/columns")])
 def test_a_family_or_a_task_means_its_papers(known, family, task):
     assert installing.chosen([], family, task) == [ENTRY]
 
 
 def test_a_checkout_brings_the_suite_along(known):
-    step = installing.plan([ENTRY], TOY)
-    assert set(step.names) == {"assay-toy", "assay-toys"}
-    assert set(step.targets) == {str(TOY / "paper"), str(TOY / "suite")}
+    step = installing.plan([ENTRY], PLUGINS)
+    assert set(step.names) == {"assay-weights", "assay-sums"}
+    assert set(step.targets) == {str(PLUGINS / "paper"), str(PLUGINS / "suite")}
     assert 0 < step.bytes < 100_000
 
 
 def test_a_folder_of_wheels_brings_what_the_metadata_require(known, tmp_path):
-    wheels = [wheel(tmp_path, "assay-toy", "assay-toys>=0.1", "numpy>=1"), wheel(tmp_path, "assay-toys", "assay>=0.1")]
+    wheels = [
+        wheel(tmp_path, "assay-weights", "assay-sums>=0.1", "numpy>=1"),
+        wheel(tmp_path, "assay-sums", "assay>=0.1"),
+    ]
     step = installing.plan([ENTRY], tmp_path)
     assert set(step.targets) == {str(path) for path in wheels}
     assert "--find-links" in installing.command(step, tmp_path)
@@ -84,7 +87,7 @@ def test_a_folder_of_wheels_brings_what_the_metadata_require(known, tmp_path):
 
 def test_an_index_is_asked_by_name(known):
     step = installing.plan([ENTRY], None)
-    assert installing.command(step, None)[-2:] == ["install", "assay-toy"]
+    assert installing.command(step, None)[-2:] == ["install", "assay-weights"]
 
 
 def test_what_is_installed_is_skipped(monkeypatch):
@@ -101,12 +104,12 @@ def test_a_folder_without_plugins_is_refused(known, tmp_path):
 
 def test_an_installation_really_installs(tmp_path):
     pytest.importorskip("pip")
-    path = wheel(tmp_path, "assay-toy")
+    path = wheel(tmp_path, "assay-weights")
     target = tmp_path / "there"
     installing.run(
         [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(target), str(path)]
     )
-    assert (target / "assay_toy.py").exists()
+    assert (target / "assay_weights.py").exists()
 
 
 def test_a_failing_installer_is_an_error_with_its_words(tmp_path):
@@ -116,9 +119,9 @@ def test_a_failing_installer_is_an_error_with_its_words(tmp_path):
 
 
 def test_dry_run_installs_nothing(known, capsys):
-    assert main(["install", "toy", "--from", str(TOY), "--dry-run"]) == 0
+    assert main(["install", "weights", "--from", str(PLUGINS), "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "assay-toy will be installed" in out
+    assert "assay-weights will be installed" in out
     assert "kB of plugins" in out
 
 

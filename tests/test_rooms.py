@@ -19,48 +19,89 @@ ROOMS = {
     "claims": "spec errors expressions",
     "hooks": "spec",
     "catalog": "spec errors hooks",
-    "reach": "errors",
+    "loaded": "",
+    "reach": "errors loaded",
     "digest": "spec reach",
     "context": "spec",
-    "capture": "",
-    "failures": "",
-    "cell": "spec hooks context capture failures",
+    "cell": "spec hooks context capture failures examples",
     "plan": "spec errors expressions catalog digest cell",
     "own": "spec errors",
     "entering": "spec errors catalog plan own",
-    "executors": "spec errors catalog cell",
+    "executors": "errors",
     "executors.inline": "spec cell executors",
-    "executors.shipping": "spec errors catalog cell own plan",
-    "executors.system": "",
-    "executors.worker": "spec executors.shipping executors.system",
-    "executors.forkserver": "errors context executors.shipping executors.system executors.worker",
-    "executors.process": "capture failures executors.shipping executors.system executors.worker",
-    "executors.pool": "spec errors executors executors.forkserver executors.process executors.shipping executors.worker",
-    "executors.dask": "spec errors cell executors executors.pool executors.shipping",
-    "tables": "spec",
     "store": "spec errors tables",
-    "leases": "errors store tables",
-    "running": "spec catalog cell executors leases progress store",
+    "running": "spec catalog cell store executors leases progress examples",
     "progress": "spec",
-    "leaderboard": "spec stats",
-    "verdicts": "spec errors claims expressions stats",
-    "recording": "verdicts",
-    "render": "leaderboard verdicts",
-    "verifying": "spec errors catalog claims executors expressions plan cell running store stats verdicts",
-    "doctor": "errors catalog context executors store",
+    "leaderboard": "spec stats errors",
+    "verdicts": "spec claims expressions stats deciding",
+    "recording": "verdicts catalog errors recorded spec",
+    "render": "expressions",
+    "verifying": "spec errors catalog claims expressions plan cell running store stats verdicts executors reach sources",
+    "doctor": "errors catalog store context executors",
     "track": "errors",
     "publishing": "errors track",
-    "api": "spec errors catalog entering executors leaderboard plan running store verifying",
-    "cli": "errors",
+    "api": "spec errors catalog entering leaderboard plan running store verifying executors differing examples resampling",
+    "cli": "errors completing",
     "commands": "",
-    "commands.common": "errors executors progress",
-    "commands.list": "catalog render commands.common",
-    "commands.show": "catalog doctor commands.common",
+    "commands.common": "errors progress executors",
+    "commands.list": "catalog render index errors recorded",
+    "commands.show": "catalog doctor recorded render",
     "commands.run": "api commands.common",
-    "commands.verify": "api recording render commands.common",
-    "commands.compare": "api render commands.common",
+    "commands.verify": "api recording render commands.common catalog errors",
+    "commands.compare": "api render commands.common across boards leaderboard recording",
     "commands.doctor": "doctor commands.common",
     "commands.track": "publishing track commands.common",
+    "checks": "",
+    "checks.claimed": "checks.kit checks.registered checks.subject claims errors expressions index spec",
+    "checks.documents": "checks.kit checks.subject readme",
+    "checks.imports": "checks.kit checks.requirements checks.subject",
+    "checks.kit": "",
+    "checks.manners": "checks.kit checks.smoke checks.subject",
+    "checks.packaging": "checks.kit checks.subject recorded",
+    "checks.probes": "checks.kit checks.smoke checks.subject checks.watch context spec",
+    "checks.registered": "checks.kit checks.subject errors spec",
+    "checks.requirements": "checks.kit checks.subject",
+    "checks.runner": "checks.claimed checks.documents checks.imports checks.kit checks.manners checks.packaging checks.probes checks.registered checks.requirements checks.smoke checks.source checks.subject errors",
+    "checks.smoke": "cell checks.claimed checks.kit checks.subject checks.watch errors spec",
+    "checks.source": "checks.kit checks.subject",
+    "checks.subject": "catalog checks.kit errors plan",
+    "checks.watch": "",
+    "commands.check": "checks.runner checks.subject commands.common fixing",
+    "commands.completion": "completing",
+    "commands.docs": "catalog checks.subject errors",
+    "commands.install": "installing render",
+    "commands.new": "errors scaffold",
+    "commands.uninstall": "installing",
+    "completing": "catalog index",
+    "fixing": "checks.kit readme",
+    "index": "checks.subject recorded",
+    "installing": "catalog checks.subject errors index",
+    "pytesting": "checks.runner checks.subject",
+    "readme": "api checks.subject errors render spec templating recorded",
+    "scaffold": "catalog errors templating",
+    "templating": "errors",
+    "capture": "",
+    "executors.dask": "cell errors executors executors.pool executors.shipping spec",
+    "executors.forkserver": "context errors executors.shipping executors.system executors.worker",
+    "executors.pool": "errors executors executors.forkserver executors.process executors.shipping executors.worker spec",
+    "executors.process": "capture executors.shipping executors.system executors.worker failures",
+    "executors.shipping": "catalog cell errors own plan spec",
+    "executors.system": "",
+    "executors.worker": "executors.shipping executors.system spec",
+    "failures": "",
+    "leases": "errors store tables",
+    "tables": "spec",
+    "across": "leaderboard",
+    "boards": "render",
+    "commands.power": "commands.common errors power recording render verifying",
+    "deciding": "expressions stats",
+    "differing": "errors examples leaderboard resampling spec",
+    "examples": "errors",
+    "falsify": "claims errors expressions store verdicts verifying",
+    "power": "stats verdicts",
+    "recorded": "catalog digest errors sources",
+    "resampling": "stats",
+    "sources": "errors reach",
 }
 """Each room and the rooms that it may import; `import assay` itself is allowed to tell the version."""
 
@@ -89,13 +130,13 @@ def imported(nodes: Iterator[ast.AST]) -> Iterator[str]:
                 yield full if full.removeprefix("assay.") in ROOMS else str(node.module)
 
 
-def at_start(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield the statements that run when a module is imported: not in functions, nor for type checkers alone."""
+def statements(tree: ast.Module, *, at_import: bool = False) -> Iterator[ast.AST]:
+    """Yield the nodes of a module but those for type checkers alone; `at_import` leaves out the insides of functions."""
     todo: list[ast.AST] = list(tree.body)
     while todo:
         node = todo.pop()
         typing_only = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        if not typing_only and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if not typing_only and not (at_import and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
             yield node
             todo += ast.iter_child_nodes(node)
 
@@ -103,7 +144,7 @@ def at_start(tree: ast.Module) -> Iterator[ast.AST]:
 @pytest.mark.parametrize(("room", "tree"), rooms(), ids=lambda x: x if isinstance(x, str) else "")
 def test_a_room_imports_what_the_design_allows(room, tree):
     assert room in ROOMS, f"a new room: add {room} to the table, with the rooms that it may import"
-    used = {m.removeprefix("assay.") for m in imported(ast.walk(tree)) if m.startswith("assay.")}
+    used = {m.removeprefix("assay.") for m in imported(statements(tree)) if m.startswith("assay.")}
     assert used <= set(ROOMS[room].split()), f"{room} imports {sorted(used - set(ROOMS[room].split()))}"
 
 
@@ -120,13 +161,13 @@ def test_the_table_has_no_cycle_and_no_room_that_is_gone():
 @pytest.mark.parametrize(("room", "tree"), rooms(), ids=lambda x: x if isinstance(x, str) else "")
 def test_importing_a_room_imports_no_torch(room, tree):
     heavy = {"torch", "pandas", "pyarrow", "sklearn"}
-    assert not heavy & {m.partition(".")[0] for m in imported(at_start(tree))}
+    assert not heavy & {m.partition(".")[0] for m in imported(statements(tree, at_import=True))}
 
 
 @pytest.mark.parametrize("room", LIGHT)
 def test_light_rooms_import_no_library(room):
     libraries = {"numpy", "scipy", "sqlalchemy", "packaging"}
-    assert not libraries & {m.partition(".")[0] for m in imported(at_start(dict(rooms())[room]))}
+    assert not libraries & {m.partition(".")[0] for m in imported(statements(dict(rooms())[room], at_import=True))}
 
 
 def test_every_public_name_can_be_imported():

@@ -13,10 +13,13 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from assay import examples
 from assay.capture import Tee
 from assay.context import Context, PinnedThreads, isolated_generators
 from assay.failures import DataError, joined, short_traceback, shortened
@@ -28,7 +31,7 @@ Distributions = tuple[tuple[str, str], ...]
 
 
 class Job(NamedTuple):
-    """A cell with everything that its ids stand for."""
+    """A cell with everything that its ids stand for. `examples` is the folder for scores of examples, empty for none."""
 
     cell: Cell
     digest: str
@@ -40,6 +43,7 @@ class Job(NamedTuple):
     backend: Backend
     distributions: Distributions = ()
     """Those that the task, the data set and the model come from."""
+    examples: str = ""
 
 
 class InvalidMetric(Exception):
@@ -122,6 +126,7 @@ def measure(job: Job, data: Any, ctx: Context) -> Record:
             conditions += extra.pop("conditions", ())
             outcome |= extra
         metrics: dict[str, float] = {}
+        kept: dict[str, Any] = {}
         invalid: list[str] = []
         for knobs, fields in [({}, outcome), *conditions]:
             view = {**outcome, **fields}
@@ -130,8 +135,12 @@ def measure(job: Job, data: Any, ctx: Context) -> Record:
                     key = metric_key(metric.id, knobs)
                     try:
                         metrics[key] = checked(metric, metric.compute(view))
+                        if job.examples and metric.examples is not None:
+                            kept[key] = example_scores(metric.examples(view), metrics[key])
                     except InvalidMetric as error:
                         invalid.append(f"{key} {error}")
+    if job.examples:
+        examples.write(Path(job.examples), job.digest, kept, data)
     costs = {name: ctx.costs[name] for name in COSTS if name in ctx.costs}
     reason = "invalid metric: " + "; ".join(invalid) if invalid else ""
     return Record(job.cell, job.digest, metrics, costs, tuple(ctx.curve), reason)
@@ -148,6 +157,14 @@ def checked(metric: Metric, value: Any) -> float:
     if not low <= number <= high:
         raise InvalidMetric(f"is {number}, outside [{low:g}, {high:g}]")
     return number
+
+
+def example_scores(scores: Any, value: float) -> NDArray[np.float64]:
+    """Return scores of examples as a float array (examples,); raise InvalidMetric when their mean is not the metric."""
+    array = np.asarray(scores, dtype=float)
+    if array.ndim != 1 or not len(array) or not math.isclose(array.mean(), value, rel_tol=1e-4, abs_tol=1e-7):
+        raise InvalidMetric(f"is {value}, and the mean of its examples is {array.mean() if array.size else None}")
+    return array
 
 
 class Planned(Protocol):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
+import assay
 from assay.catalog import Catalog, Plugin
 from assay.context import THREADS
 from assay.errors import AssayError
@@ -34,6 +35,10 @@ def examine(store: str | None = None) -> list[Finding]:
     """Look at the interpreter, the libraries, every plugin, the backends and the store."""
     findings = [Finding("python", f"{platform.python_version()} at {sys.executable}", True)]
     findings += [_library(name) for name in ("assay", "numpy", "scipy", "sqlalchemy", "torch")]
+    findings.append(Finding("plugin interface", f"version {assay.API}", True))
+    authors = [name for name in ("jinja2", "psutil") if not _installed(name)]
+    found, do = (f"lacks {', '.join(authors)}", "pip install 'assay[authors]'") if authors else ("installed", "")
+    findings.append(Finding("assay[authors]", f"{found} (for check, new and READMEs)", True, do))
     catalog = Catalog()
     able = [p for p in catalog.plugins if not missing(p)]
     findings += [

@@ -25,7 +25,7 @@ def known() -> list[dict[str, Any]]:
 def build(folder: Path) -> list[dict[str, Any]]:
     """Return the entries for the papers whose plugin folders lie below a folder. Imports none of them."""
     from assay.checks.subject import plugin_of
-    from assay.recording import outcomes
+    from assay.recorded import outcomes
 
     entries = []
     for path in folder.glob("*/*/pyproject.toml"):

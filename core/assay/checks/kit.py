@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    from assay.checks.subject import Subject
+from typing import Any, Literal, NamedTuple
 
 Stage = Literal["files", "code", "smoke"]
 """What a check needs: to read the folder, to import the plugin, or to run its entrants at smoke."""
@@ -19,16 +16,17 @@ class NotApplicable(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """One rule. `examine(subject)` yields what breaks it, in words that name the place; nothing when all is well.
+    """One rule.
 
-    `reason` says in one line why the rule exists, `fix` what to do.
+    `examine` takes an `assay.checks.subject.Subject` and yields what breaks the rule, in words that name the place;
+    nothing when all is well. `reason` says in one line why the rule exists, `fix` what to do.
     """
 
     id: str
     stage: Stage
     reason: str
     fix: str
-    examine: Callable[[Subject], Iterable[str]]
+    examine: Callable[[Any], Iterable[str]]
 
 
 class Result(NamedTuple):

@@ -56,16 +56,13 @@ def cell_of(subject: Subject, model: Model, seed: int = 0) -> Cell:
 def _run(subject: Subject, model: Model) -> Ran:
     """Run an entrant three times; the first time pays for imports, so that the second tells its seconds."""
     jobs = [subject.planner.job(cell_of(subject, model, seed)) for seed in (0, 0, 1)]
-    runner = Runner(subject.catalog.manager)
-    try:
+    with Runner(subject.catalog.manager) as runner:
         with watched() as seen:
             first = runner.run(jobs[0])
         with watched() as warm:
             again = runner.run(jobs[1])
         with watched():
             other = runner.run(jobs[2])
-    finally:
-        subject.catalog.manager.unregister(runner)
     seen.cpu_seconds = warm.cpu_seconds
     return Ran(model, jobs[0], first, again, other, seen)
 
@@ -231,12 +228,8 @@ def _numbers(record: Record) -> dict[str, float]:
 
 
 def _quietly(subject: Subject, job: Job) -> Record:
-    runner = Runner(subject.catalog.manager)
-    try:
-        with watched():
-            return runner.run(job)
-    finally:
-        subject.catalog.manager.unregister(runner)
+    with Runner(subject.catalog.manager) as runner, watched():
+        return runner.run(job)
 
 
 SEEDS = "draw from torch's generator, which the core seeds, or from ctx.rng(...)"

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import unittest.mock
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,20 +59,20 @@ def watched() -> Iterator[Seen]:
         for patch in (*_no_network(seen), *_no_seeding(seen)):
             stack.enter_context(patch)
         stack.enter_context(contextlib.redirect_stdout(out))
-        start = time.process_time()
+        stack.enter_context(contextlib.redirect_stderr(out))  # where the runner passes on what is printed in a cell
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")  # a library's warning is not the plugin's printing
+        inside, start = _settings(), time.process_time()
         try:
             yield seen
         finally:
             seen.cpu_seconds = time.process_time() - start
+            seen.settings += _changes(inside, _settings())
             seen.files += sorted(str(p.relative_to(root)) for p in root.rglob("*") if _counts(p, root))
     seen.printed = out.getvalue()
     seen.processes += [f"process {name}" for name in _end(_children() - children)]
     left = [t for t in threading.enumerate() if t not in threads and t.is_alive() and not t.daemon]
     seen.processes += [f"thread {t.name}" for t in left]
-    after = _settings()
-    seen.settings += [
-        f"{name}: {before[name]!r:.40} became {v!r:.40}" for name, v in after.items() if v != before.get(name, v)
-    ]
     seen.generators += [name for name, state in _generators().items() if not _same(state, states.get(name))]
     _restore(before, states)
 
@@ -152,6 +153,18 @@ def _settings() -> dict[str, Any]:
             "torch gradients": torch.is_grad_enabled(),
             "torch deterministic": torch.are_deterministic_algorithms_enabled(),
         }
+    return found
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Say what changed; of the environment, only which variables."""
+    found = []
+    for name, value in after.items():
+        old = before.get(name, value)
+        if name == "environment":
+            found += [f"variable {key} of the environment" for key in dict(old.items() ^ value.items())]
+        elif value != old:
+            found.append(f"{name}: {old!r:.40} became {value!r:.40}")
     return found
 
 

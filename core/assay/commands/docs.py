@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 
 from assay.errors import AssayError, unknown
 
@@ -17,6 +16,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a README: that of the source folder where it is here, else that of the distribution's metadata."""
+    import importlib.metadata
+
     from assay import catalog
     from assay.checks.subject import folder_of
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay import Claim, Context, Metric, Model, Paper, hookimpl, score
-from assay_toys import Mean
+from assay_sums import Mean
 from torch import Tensor, nn
 
 
@@ -40,11 +40,11 @@ def wide(inputs: int) -> Mean:
 @hookimpl
 def assay_models() -> list[Model]:
     """Return the entrants."""
-    task = "toys/sums"
+    task = "sums/columns"
     return [
-        Model("toy", task, Weighted, knobs={"bias": (True, False)}, autocast=True, datasets=("weighted",)),
-        Model("toy-two", task, Weighted, {"columns": 2}, ablates="toy"),
-        Model("toy-mean", task, wide),
+        Model("weights", task, Weighted, knobs={"bias": (True, False)}, autocast=True, datasets=("weighted",)),
+        Model("weights-two", task, Weighted, {"columns": 2}, ablates="weights"),
+        Model("weights-mean", task, wide),
     ]
 
 
@@ -57,18 +57,18 @@ def assay_metrics() -> list[Metric]:
 @hookimpl
 def assay_papers() -> list[Paper]:
     """Return the paper."""
-    mse = score("mse", task="toys/sums", dataset="weighted")
-    size = score("size", task="toys/sums")
+    mse = score("mse", task="sums/columns", dataset="weighted")
+    size = score("size", task="sums/columns")
     return [
         Paper(
-            "toy",
+            "weights",
             title="A weight a column",
             year=1805,
-            family="toys",
+            family="sums",
             claims=[
                 Claim(
                     "weights-help",
-                    (mse("mean") - mse("toy", bias=True) > 0.5) & (size("toy") < 100),
+                    (mse("mean") - mse("weights", bias=True) > 0.5) & (size("weights") < 100),
                     says="A weight a column fits better than one for all.",
                     published="clearly",
                 ),

@@ -66,7 +66,7 @@ def mse(outcome: Mapping[str, Any]) -> float:
 
 
 TASK = Task(
-    "toys/sums",
+    "sums/columns",
     schema="columns",
     run=run,
     metrics=("mse",),
@@ -82,7 +82,7 @@ TASK = Task(
 @hookimpl
 def assay_suites() -> list[Suite]:
     """Return the family."""
-    return [Suite("toys", "Toys", "Does a weight a column beat one weight for all?")]
+    return [Suite("sums", "Sums", "Does a weight a column beat one weight for all?")]
 
 
 @hookimpl
@@ -106,7 +106,7 @@ def assay_datasets() -> list[Dataset]:
 @hookimpl
 def assay_models() -> list[Model]:
     """Return the baseline."""
-    return [Model("mean", "toys/sums", Mean)]
+    return [Model("mean", "sums/columns", Mean)]
 
 
 @hookimpl

@@ -1,5 +1,5 @@
 import torch
-from assay_toy import Weighted
+from assay_weights import Weighted
 
 
 def test_two_columns_ignore_the_others():
