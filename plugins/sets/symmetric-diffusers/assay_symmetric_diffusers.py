@@ -187,6 +187,7 @@ def assay_metrics() -> list[Metric]:
     inf = float("inf")
     return [
         Metric("deck_distance", lambda o: o["deck_distance"], ("deck_distance",), "down", "probability", exact=True),
+        Metric("draw_gap", lambda o: o["draw_gap"], ("draw_gap",), "down", "standard deviations", bounds=(0, inf)),
         Metric(
             "fit_kl", lambda o: float(o["divergences"].mean()), ("divergences",), "down", "nats", bounds=(-1e-9, inf)
         ),
