@@ -248,7 +248,7 @@ EXPRESSIONS = st.recursive(
 
 @given(st.lists(st.tuples(NAMES, EXPRESSIONS), min_size=1, max_size=4), st.integers(1, 8))
 def test_formatting_comments_and_docstrings_do_not_change_what_is_reached(tmp_path_factory, lines, indent):
-    from assay.reach import Module, _text
+    from assay.reach import Module, text_of
 
     body = [f"{name} = {expression}" for name, expression in lines]
     plain = "def run(x):\n" + "".join(f"    {line}\n" for line in body)
@@ -260,5 +260,5 @@ def test_formatting_comments_and_docstrings_do_not_change_what_is_reached(tmp_pa
     texts = []
     for source in (plain, fancy, ast.unparse(ast.parse(plain))):
         (folder / "m.py").write_text(source)
-        texts.append([_text(s) for s in Module("m", str(folder / "m.py")).reached("run")])
+        texts.append([text_of(s) for s in Module("m", str(folder / "m.py")).reached("run")])
     assert texts[0] == texts[1] == texts[2]

@@ -73,6 +73,30 @@ def test_a_file_enters_from_the_command_line_and_a_change_of_its_helper_is_seen(
     assert "4 cells: 2 run, 2 resumed, 0 failed" in command(*arguments)[1]
 
 
+@pytest.mark.parametrize(("old", "new"), [("SCALE = 2.0", "SCALE = 3.0"), ("return x", "return -x")])
+def test_code_that_was_edited_after_its_import_is_not_run_under_its_new_address(net, old, new):
+    with open("helper.py", "a") as stream:
+        stream.write("def same(x):\n    return x\nOTHER = same(SCALE)\n")
+    options = {"models": ["net.py:Net"], "entrants": ["Net"], "datasets": ["clean"], "seeds": 1}
+    assay.run("toy/line", **options)
+    with open("helper.py") as stream:
+        source = stream.read()
+    with open("helper.py", "w") as stream:
+        stream.write(source.replace(old, new))
+    with pytest.raises(assay.AssayError, match=r"helper.py was changed after it was imported"):
+        assay.run("toy/line", **options)
+    net.fresh()
+    assert len(assay.run("toy/line", **options).records) == 1
+
+
+def test_a_new_comment_or_docstring_in_loaded_code_is_no_change(net):
+    options = {"models": ["net.py:Net"], "entrants": ["Net"], "datasets": ["clean"], "seeds": 1}
+    assay.run("toy/line", **options)
+    with open("helper.py", "w") as stream:
+        stream.write('"""Two."""\nSCALE = 2.0  # as before\n')
+    assert assay.run("toy/line", **options).resumed == 1
+
+
 def test_two_files_of_one_name_are_two_models(net, tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "net.py").write_text(NET.replace("from helper import SCALE", "SCALE = 7.0"))

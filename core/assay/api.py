@@ -6,12 +6,15 @@ import fnmatch
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from assay import examples
 from assay.catalog import Catalog
+from assay.differing import differ
 from assay.entering import enter_data, enter_models
 from assay.errors import AssayError, unknown
 from assay.executors import Executor
 from assay.leaderboard import Leaderboard, latest, leaderboards
 from assay.plan import Planner, Selection, seeds_of
+from assay.resampling import Difference
 from assay.running import Progress, Run, execute
 from assay.spec import COSTS, Record
 from assay.store import Store
@@ -20,7 +23,7 @@ from assay.verifying import verify
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["compare", "flat", "records", "run", "verify"]
+__all__ = ["compare", "differences", "flat", "records", "run", "verify"]
 
 
 def run(
@@ -37,6 +40,7 @@ def run(
     store: str | None = None,
     force: bool = False,
     executor: str | Executor = "",
+    keep_examples: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Run every cell of a selection that is not in the store yet.
@@ -54,6 +58,7 @@ def run(
         store: Path or SQLAlchemy URL of the records; `.assay/records.db` when None.
         force: Run cells again that are in the store.
         executor: `inline`, `pool`, `dask` or an `assay.Executor` with its limits.
+        keep_examples: Keep the scores of single examples beside the store, for `differences`.
         progress: Called with an `assay.progress.Event` as cells start and end.
 
     Raises:
@@ -79,6 +84,8 @@ def run(
     )
     jobs = planner.jobs(selection)
     with Store(store) as opened:
+        if keep_examples:
+            jobs = [job._replace(examples=str(examples.folder(opened.address))) for job in jobs]
         return execute(jobs, catalog, opened, executor=chosen, force=force, progress=progress)
 
 
@@ -91,6 +98,27 @@ def compare(
     store: str | None = None,
 ) -> list[Leaderboard]:
     """Return a leaderboard for each data set of a task, from the store alone: no plugin is imported."""
+    found, name, (direction, unit), _ = _measured(task, metric, dataset, scale, store)
+    return leaderboards(found, name, direction, unit)
+
+
+def differences(
+    task: str,
+    *,
+    metric: str | None = None,
+    dataset: str | None = None,
+    scale: str = "small",
+    store: str | None = None,
+) -> dict[str, list[Difference]]:
+    """Compare the best entrant with each other example by example; by data set, from what `keep_examples` kept."""
+    found, name, (direction, _), address = _measured(task, metric, dataset, scale, store)
+    return differ(found, name, direction, examples.folder(address))
+
+
+def _measured(
+    task: str, metric: str | None, dataset: str | None, scale: str, store: str | None
+) -> tuple[list[Record], str, tuple[str, str], str]:
+    """Return the newest records of a task, the metric with its direction and unit, and the store's address."""
     with Store(store, create=False) as opened:
         known = opened.metrics(task)
         if not known:
@@ -104,8 +132,7 @@ def compare(
             f"no record of {task} at scale {scale!r}{f' on {dataset}' if dataset else ''} in {opened.address}"
         )
     name = metric or next(iter(known))
-    direction, unit = known.get(name, ("down", "")) if name in known else _cost(name, known)
-    return leaderboards(records, name, direction, unit)
+    return records, name, known[name] if name in known else _cost(name, known), opened.address
 
 
 def records(store: str | None = None, **equal: Any) -> pd.DataFrame:
@@ -132,6 +159,7 @@ def flat(record: Record) -> dict[str, Any]:
         **{f"cost.{name}": value for name, value in record.costs.items()},
         "seconds": record.seconds,
         "reason": record.reason,
+        "detail": record.detail,
         "digest": record.digest,
     }
 

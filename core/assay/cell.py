@@ -13,10 +13,13 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from assay import examples
 from assay.capture import Tee
 from assay.context import Context, PinnedThreads, isolated_generators
 from assay.failures import DataError, joined, short_traceback, shortened
@@ -28,7 +31,7 @@ Distributions = tuple[tuple[str, str], ...]
 
 
 class Job(NamedTuple):
-    """A cell with everything that its ids stand for."""
+    """A cell with everything that its ids stand for. `examples` is the folder for scores of examples, empty for none."""
 
     cell: Cell
     digest: str
@@ -40,6 +43,7 @@ class Job(NamedTuple):
     backend: Backend
     distributions: Distributions = ()
     """Those that the task, the data set and the model come from."""
+    examples: str = ""
 
 
 class InvalidMetric(Exception):
@@ -53,7 +57,7 @@ class Runner:
         self.manager = manager
         self.job: Job | None = None
         self._data: tuple[tuple[Any, ...], Any] | None = None
-        self._threads = PinnedThreads()
+        self.threads = PinnedThreads()
 
     def __enter__(self) -> Runner:
         self.manager.register(self, name="assay-runner")
@@ -76,7 +80,7 @@ class Runner:
         self.job = job
         output = Tee(sys.stderr)
         try:
-            with self._threads, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            with self.threads, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
                 record: Record = self.manager.hook.assay_run_cell(cell=job.cell, ctx=ctx)
             if not isinstance(record, Record):
                 record = failure(job, f"error: a plugin's assay_run_cell returned {record!r:.40} and no record")
@@ -122,6 +126,7 @@ def measure(job: Job, data: Any, ctx: Context) -> Record:
             conditions += extra.pop("conditions", ())
             outcome |= extra
         metrics: dict[str, float] = {}
+        kept: dict[str, Any] = {}
         invalid: list[str] = []
         for knobs, fields in [({}, outcome), *conditions]:
             view = {**outcome, **fields}
@@ -130,8 +135,12 @@ def measure(job: Job, data: Any, ctx: Context) -> Record:
                     key = metric_key(metric.id, knobs)
                     try:
                         metrics[key] = checked(metric, metric.compute(view))
+                        if job.examples and metric.examples is not None:
+                            kept[key] = example_scores(metric.examples(view), metrics[key])
                     except InvalidMetric as error:
                         invalid.append(f"{key} {error}")
+    if job.examples:
+        examples.write(Path(job.examples), job.digest, kept, data)
     costs = {name: ctx.costs[name] for name in COSTS if name in ctx.costs}
     reason = "invalid metric: " + "; ".join(invalid) if invalid else ""
     return Record(job.cell, job.digest, metrics, costs, tuple(ctx.curve), reason)
@@ -148,6 +157,14 @@ def checked(metric: Metric, value: Any) -> float:
     if not low <= number <= high:
         raise InvalidMetric(f"is {number}, outside [{low:g}, {high:g}]")
     return number
+
+
+def example_scores(scores: Any, value: float) -> NDArray[np.float64]:
+    """Return scores of examples as a float array (examples,); raise InvalidMetric when their mean is not the metric."""
+    array = np.asarray(scores, dtype=float)
+    if array.ndim != 1 or not len(array) or not math.isclose(array.mean(), value, rel_tol=1e-4, abs_tol=1e-7):
+        raise InvalidMetric(f"is {value}, and the mean of its examples is {array.mean() if array.size else None}")
+    return array
 
 
 class Planned(Protocol):

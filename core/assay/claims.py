@@ -6,7 +6,7 @@ test (see `assay.stats`):
 
 =============================  ==========================================================================
 `a - b > 0.05`, `a >= 0.9`     mean over seeds, paired by seed: t interval, sign test when it never varies
-`a / b < 0.2`                  the same on logarithms: the geometric mean ratio
+`a / b < 0.2`                  the same on logarithms: the geometric mean ratio (`within` a ratio too)
 `within(a - b, 0.01)`          equivalence by two one-sided tests (TOST, Schuirmann 1987)
 `within(slope(a, ...), ...)`   log-log slope over a parameter, one number a seed, then as above
 `trend(a, ...) > 0`            Page's test for ordered alternatives (Page 1963)
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.errors import AssayError
-from assay.expressions import Expression, Hypothesis, Score, Slope, Trend, Within, Worst
+from assay.expressions import Expression, Hypothesis, Score, Slope, Trend, Within, Worst, is_ratio
 from assay.spec import freeze
 
 
@@ -74,6 +74,10 @@ def within(expression: Expression, tol: float, *, of: float = 0.0) -> Within:
         raise AssayError(f"within(..., tol={tol}): the tolerance must be positive")
     if isinstance(expression, Worst | Trend):
         raise AssayError(f"within({expression}): {type(expression).__name__.lower()} takes a comparison with a bound")
+    if is_ratio(expression) and tol >= of:
+        raise AssayError(
+            f"within({expression}, {tol}, of={of}): a ratio is tested on logarithms, so of - tol must be > 0"
+        )
     return Within(expression, of, tol)
 
 

@@ -16,6 +16,7 @@ COMMANDS = (
     "show",
     "run",
     "verify",
+    "power",
     "compare",
     "track",
     "check",

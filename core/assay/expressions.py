@@ -161,17 +161,27 @@ class _Over(Expression):
 
 @dataclass(frozen=True)
 class Slope(_Over):
-    """The least-squares slope of log(score) on log(parameter), one number a seed: the exponent of a power law."""
+    """The least-squares slope of log(score) on log(parameter), one number a seed: the exponent of a power law.
+
+    Assumes positive scores; a hypothesis about it is tested as one about any other number a seed.
+    """
 
 
 @dataclass(frozen=True)
 class Trend(_Over):
-    """Whether the score rises with the parameter, in the order of `at`: the sign of Page's statistic."""
+    """Whether the score rises with the parameter, in the order of `at`: the sign of Page's statistic.
+
+    Null hypothesis: within a seed all orders of the levels are as likely. Test: Page's L (Page 1963, Ordered hypotheses
+    for multiple treatments), exact for small tables. Assumes independent seeds, nothing about the shape of the values.
+    """
 
 
 @dataclass(frozen=True)
 class Worst(Expression):
-    """The value of the seed that is worst for the claim: no average, no statistics."""
+    """The value of the seed that is worst for the claim: no average, no statistics.
+
+    A statement about the seeds that were run, for what theory guarantees at each of them.
+    """
 
     expression: Expression
 
@@ -208,7 +218,12 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Comparison(Hypothesis):
-    """The mean over seeds (the geometric mean for a ratio, each seed for `worst`) lies on one side of a bound."""
+    """The mean over seeds (the geometric mean for a ratio, each seed for `worst`) lies on one side of a bound.
+
+    Null hypothesis: it lies on the other side or on the bound. Test: t, paired by seed as the left side is one number a
+    seed (Student 1908), on logarithms for a ratio; the exact sign test where the value never varies. Assumes independent
+    seeds and a mean that is close to normal.
+    """
 
     left: Expression
     op: Op
@@ -229,7 +244,11 @@ class Comparison(Hypothesis):
 
 @dataclass(frozen=True)
 class Within(Hypothesis):
-    """The mean over seeds lies in `of` +- `tol` (TOST)."""
+    """The mean over seeds lies in `of` +- `tol`, edges included.
+
+    Null hypothesis: it lies outside. Test: two one-sided t tests (TOST; Schuirmann 1987), on logarithms for a ratio, with
+    the assumptions of `Comparison`.
+    """
 
     left: Expression
     of: float
@@ -249,7 +268,11 @@ class Within(Hypothesis):
 
 @dataclass(frozen=True)
 class All(Hypothesis):
-    """Each of several hypotheses."""
+    """Each of several hypotheses.
+
+    Null hypothesis: at least one of them is false. Test: intersection-union (Berger 1982), each part at the full level; it
+    is refuted when any part is, Bonferroni-corrected over the parts. Assumes nothing beyond its parts.
+    """
 
     hypotheses: tuple[Hypothesis, ...]
 
@@ -284,6 +307,13 @@ def evaluate(expression: Expression, values: Mapping[Score, float]) -> float:
             return left - right
         return left * right if expression.operator == "*" else left / right
     raise AssayError(f"{expression} cannot stand inside another expression")
+
+
+def is_ratio(expression: Expression) -> bool:
+    """Whether the expression is one measurement divided by another, which is tested on logarithms."""
+    if not isinstance(expression, Arithmetic) or expression.operator != "/":
+        return False
+    return all(any(True for _ in side.scores()) for side in expression.parts())
 
 
 def _expression(value: Expression | float) -> Expression:

@@ -9,7 +9,6 @@ import functools
 import importlib.resources
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ def known() -> list[dict[str, Any]]:
 def build(folder: Path) -> list[dict[str, Any]]:
     """Return the entries for the papers whose plugin folders lie below a folder. Imports none of them."""
     from assay.checks.subject import plugin_of
+    from assay.recorded import outcomes
 
     entries = []
     for path in folder.glob("*/*/pyproject.toml"):
@@ -44,11 +44,6 @@ def build(folder: Path) -> list[dict[str, Any]]:
                 }
             )
     return sorted(entries, key=lambda entry: (entry["family"], entry["paper"]))
-
-
-def outcomes(recorded: Mapping[str, Any]) -> dict[str, str]:
-    """Return the verdict by claim id of the content of a verdict.json, empty when nothing was recorded."""
-    return {claim["id"]: claim["verdict"] for claim in recorded.get("claims", ())}
 
 
 def dumps(entries: list[dict[str, Any]]) -> str:

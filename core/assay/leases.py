@@ -60,7 +60,7 @@ class Leases:
             mine = sa.select(LEASES.c.digest).where(LEASES.c.owner == self._owner, LEASES.c.digest.in_(wanted))
             return set(connection.execute(mine).scalars())
 
-        owners = self._store.transaction(lambda c: list(c.execute(others).scalars()))
+        owners: list[str] = self._store.transaction(lambda c: list(c.execute(others).scalars()))
         dead = [owner for owner in owners if _dead(owner)]
         return self._store.transaction(work) if wanted else set()
 

@@ -39,6 +39,7 @@ class Measurement(NamedTuple):
     cell: Cell
     key: str
     exact: bool
+    bounds: tuple[float, float] = (float("-inf"), float("inf"))
 
 
 def seeds_of(text: int | str | Sequence[int]) -> tuple[int, ...]:
@@ -138,7 +139,7 @@ class Planner:
         cell = Cell(
             task.id, dataset, model.id, _freeze(params), 0, score.scale or scale, score.backend or backend, source
         )
-        return Measurement(cell, metric_key(metric.id, conditions), metric.exact)
+        return Measurement(cell, metric_key(metric.id, conditions), metric.exact, metric.bounds)
 
     def at_seeds(self, cell: Cell, seeds: Iterable[int]) -> list[Job]:
         """Return the jobs of a cell at other seeds."""

@@ -15,6 +15,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from assay import loaded
 from assay.errors import AssayError
 
 EFFECTS = ""
@@ -43,6 +44,8 @@ class Module:
                 self.bound.setdefault(bound, []).append(statement)
             if "*" in names or _acts(statement):
                 self.effects.append(statement)
+        if loaded.differs(name, path, tree):
+            raise AssayError(f"{path} was changed after it was imported: start Python anew, or reload {name}")
 
     def reached(self, symbol: str | None) -> list[ast.stmt]:
         """Return the statements that bind a symbol (all of them for None or an unknown one), or those that act."""
@@ -75,9 +78,9 @@ class Reach:
     def path(self, module: str) -> str | None:
         """Return the path of a module's Python source, None if it has none (a builtin, a notebook, an extension)."""
         if module not in self._paths:
-            loaded = sys.modules.get(module)
-            path = getattr(loaded, "__file__", None)
-            if loaded is None:
+            present = sys.modules.get(module)
+            path = getattr(present, "__file__", None)
+            if present is None:
                 try:
                     found = importlib.util.find_spec(module)
                 except Exception:  # whatever the import of a parent package raises
@@ -115,7 +118,7 @@ class Reach:
             elif isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     following += self._imported(_absolute(module, node), alias.name)
-        return "\n".join(map(_text, statements)), list(dict.fromkeys(following))
+        return "\n".join(map(text_of, statements)), list(dict.fromkeys(following))
 
     def _imported(self, target: str, name: str | None) -> Iterator[Place]:
         """Yield what `import target` (no name) or `from target import name` leads to where the target counts."""
@@ -205,11 +208,11 @@ def _is_docstring(statement: object) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def _text(node: object) -> str:
+def text_of(node: object) -> str:
     """Return the meaning of a syntax tree: the same for any formatting and any Python version that can parse it."""
     if isinstance(node, list):
-        return "[" + ",".join(_text(item) for item in node if not _is_docstring(item)) + "]"
+        return "[" + ",".join(text_of(item) for item in node if not _is_docstring(item)) + "]"
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []) and name != "ctx")
-    return type(node).__name__ + "(" + ",".join(f"{name}={_text(value)}" for name, value in fields) + ")"
+    return type(node).__name__ + "(" + ",".join(f"{name}={text_of(value)}" for name, value in fields) + ")"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay import render, templating
-from assay.index import outcomes
+from assay.recorded import outcomes
 from assay.spec import show_params
 
 if TYPE_CHECKING:

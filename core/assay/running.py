@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from assay import examples
 from assay.catalog import Catalog
 from assay.cell import Job, notify
 from assay.executors import Executor, Work, crew
@@ -29,12 +30,16 @@ LOOK_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Run:
-    """What a run left in the store: the digests of its cells in order, how many were resumed, and those that failed."""
+    """What a run left in the store.
+
+    `digests` are those of its cells in order, `resumed` is how many were there already, `failed` those that failed now.
+    """
 
     digests: tuple[str, ...]
     resumed: int
     failed: tuple[Record, ...]
     store: str
+    tasks: tuple[str, ...]
 
     @property
     def records(self) -> list[Record]:
@@ -63,7 +68,7 @@ def execute(
     """
     begin = time.time()
     unique = {job.digest: job for job in jobs}
-    done = set() if force else store.finished(unique)
+    done = set() if force else store.finished(unique) - examples.lacking((job.digest, job.examples) for job in jobs)
     todo = {digest: job for digest, job in unique.items() if digest not in done}
     for task in {job.task.id: job.task for job in todo.values()}.values():
         store.describe(task.id, [catalog.metric(task, name) for name in task.metrics])
@@ -85,7 +90,8 @@ def execute(
                     _await_others(feed, count)
         if feed.todo:
             raise KeyboardInterrupt
-    return Run(tuple(unique), len(unique) - count.ran, tuple(count.failed), store.address)
+    tasks = dict.fromkeys(job.task.id for job in jobs)
+    return Run(tuple(unique), len(unique) - count.ran, tuple(count.failed), store.address, tuple(tasks))
 
 
 def _await_others(feed: Feed, count: Count) -> None:

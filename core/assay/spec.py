@@ -151,7 +151,8 @@ class Metric:
     """One number of an outcome: `compute(outcome)` reads the fields in `needs` and returns a float.
 
     `exact` says that the value has no chance in it (a count of operations, a worst-case error of a theorem), so that
-    equal values at every seed are proof and not a lack of data. `bounds` are the values that it can take.
+    equal values at every seed are proof and not a lack of data. `bounds` are the values that it can take. `examples`
+    returns, of the same outcome, an array (examples,) of the scores whose mean the metric is, where it is one.
     """
 
     id: str
@@ -161,6 +162,7 @@ class Metric:
     unit: str
     exact: bool = False
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
+    examples: Callable[[Mapping[str, Any]], Any] | None = None
 
 
 def _cost(name: str, unit: str, *, exact: bool = False) -> Metric:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from assay.errors import AssayError, RunError
 from assay.spec import Cell, Metric, Record
-from assay.tables import ENVIRONMENTS, LEASES, META, METRICS, RECORDS, SCHEMA, VERSION, put_record, record_of, row_of
+from assay.tables import END_LEASE, ENVIRONMENTS, META, METRICS, RECORDS, SCHEMA, VERSION, put_record, record_of, row_of
 from assay.tables import insert as insert_into
 
 T = TypeVar("T")
@@ -133,11 +133,11 @@ class Store:
     def put(self, record: Record) -> None:
         """Write a record durably, in place of one with the same digest, and end the lease on its cell."""
         row = row_of(record, self._environment_id(record.environment))
-        write, release = put_record(self.dialect), LEASES.delete().where(LEASES.c.digest == record.digest)
+        write = put_record(self.dialect)
 
         def work(connection: sa.Connection) -> None:
             connection.execute(write, row)
-            connection.execute(release)
+            connection.execute(END_LEASE, {"ended": record.digest})
 
         self.transaction(work)
 

@@ -60,6 +60,8 @@ LEASES = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("expires", sa.Float, nullable=False),
 )
+END_LEASE = LEASES.delete().where(LEASES.c.digest == sa.bindparam("ended"))
+"""Ends the lease on the cell `ended`."""
 
 
 def insert(dialect: str, table: sa.Table) -> Any:

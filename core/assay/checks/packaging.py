@@ -123,7 +123,7 @@ def verdict_recorded(subject: Subject) -> Iterator[str]:
 
 def verdict_claims(subject: Subject) -> Iterator[str]:
     """The record speaks of the claims that the metadata names."""
-    from assay.index import outcomes
+    from assay.recorded import outcomes
 
     found = list(outcomes(subject.recorded))
     if not found:

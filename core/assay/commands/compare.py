@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from typing import Any
 
 from assay.commands import common
 
@@ -16,17 +16,43 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task")
     parser.add_argument("--metric", help="metric or cost (default: the task's main metric)")
     parser.add_argument("--dataset", help="only this data set")
+    parser.add_argument(
+        "--pareto", nargs="?", const="fit_seconds", metavar="COST", help="mark the front of quality against a cost"
+    )
+    parser.add_argument("--iqm", action="store_true", help="interquartile means over seeds and data sets")
+    parser.add_argument("--profile", action="store_true", help="performance profiles over data sets")
+    parser.add_argument(
+        "--examples", action="store_true", help="the best entrant against each other, example by example"
+    )
     common.scaled(parser)
     common.stored(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print leaderboards."""
-    from assay import api, render
+    """Print leaderboards, and what was asked for over all of them."""
+    from dataclasses import asdict  # costs as much as all else that `--help` imports
 
-    boards = api.compare(args.task, metric=args.metric, dataset=args.dataset, scale=args.scale, store=args.store)
+    from assay import across, api, leaderboard, render
+    from assay import boards as boards_text
+    from assay.recording import plain
+
+    asked = {"metric": args.metric, "dataset": args.dataset, "scale": args.scale, "store": args.store}
+    boards = api.compare(args.task, **asked)
+    differences = api.differences(args.task, **asked) if args.examples else {}
+    if args.pareto:
+        boards = [leaderboard.with_front(board, args.pareto) for board in boards]
+    centres = across.centres(boards) if args.iqm else None
+    profile = across.profile(boards) if args.profile else None
     if args.json:
-        print(json.dumps([asdict(board) for board in boards], indent=1))
-    else:
-        print("\n\n".join(map(render.leaderboard, boards)))
+        data: dict[str, Any] = {"boards": [asdict(board) for board in boards]}
+        data |= {"iqm": asdict(centres)} if centres else {}
+        data |= {"profile": asdict(profile)} if profile else {}
+        data |= {"examples": {d: [asdict(x) for x in found] for d, found in differences.items()}} if differences else {}
+        print(json.dumps(plain(data), indent=1))
+        return 0
+    parts = [render.leaderboard(board) for board in boards]
+    parts += [boards_text.centres(centres)] if centres else []
+    parts += [boards_text.profile(profile)] if profile else []
+    parts += [boards_text.differences(dataset, found) for dataset, found in differences.items()]
+    print("\n\n".join(parts))
     return 0

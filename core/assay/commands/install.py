@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 HELP = "install papers with what they need; shows what will be done first"
@@ -23,6 +22,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Install what is missing."""
+    from dataclasses import asdict
+
     from assay import installing, render
 
     step = installing.plan(installing.chosen(args.papers, args.family, args.task), args.source)

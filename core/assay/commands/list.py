@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from assay.errors import AssayError
+
+if TYPE_CHECKING:
+    from assay.catalog import Plugin
 
 HELP = "list the installed papers and tasks; imports none of them"
 
@@ -11,6 +18,7 @@ HELP = "list the installed papers and tasks; imports none of them"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--family", help="only this family")
+    parser.add_argument("--verdicts", action="store_true", help="the recorded verdicts, and whether they are stale")
     parser.add_argument("--available", action="store_true", help="all known papers, installed or not, with verdicts")
 
 
@@ -21,6 +29,8 @@ def run(args: argparse.Namespace) -> int:
     if args.available:
         return _available(args)
     plugins = [p for p in catalog.installed() if args.family in (None, p.family)]
+    if args.verdicts:
+        return _verdicts(plugins, args.json)
     if args.json:
         keys = ("name", "version", "title", "family", "paper")
         print(json.dumps([{**{k: getattr(p, k) for k in keys}, "keywords": p.keywords} for p in plugins], indent=1))
@@ -34,6 +44,29 @@ def run(args: argparse.Namespace) -> int:
         print("\ntasks: " + ", ".join(tasks))
     if not plugins:
         print("no plugin is installed: pip install assay-deep-sets, for one")
+    return 0
+
+
+def _verdicts(plugins: Sequence[Plugin], as_json: bool) -> int:
+    """Print what was recorded for each paper."""
+    from assay import recorded, render
+
+    rows: list[list[str]] = []
+    data: list[dict[str, Any]] = []
+    for plugin in (p for p in plugins if p.paper):
+        try:
+            found = recorded.read(plugin)
+        except AssayError as error:
+            rows.append([plugin.paper, plugin.family, f"unreadable: {error}"])
+            data.append({"paper": plugin.paper, "family": plugin.family, "error": str(error)})
+            continue
+        rows.append([plugin.paper, plugin.family, found.summary() if found else "never recorded"])
+        entry: dict[str, Any] = {"paper": plugin.paper, "family": plugin.family, "recorded": found is not None}
+        if found:
+            entry |= {"scale": found.content["scale"], "stale": found.stale, "changed": found.changed}
+            entry["verdicts"] = found.outcomes
+        data.append(entry)
+    print(json.dumps(data, indent=1) if as_json else render.table(["paper", "family", "verdicts"], rows))
     return 0
 
 

@@ -19,6 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", action="append", metavar="NAME=PATH", help="your own data: npz, parquet or csv")
     parser.add_argument("--seeds", default="5", help="a count (5), a list (0,3,7) or a range (1000:1005)")
     parser.add_argument("--set", action="append", metavar="NAME=V,...", help="values of a parameter to try")
+    parser.add_argument("--keep-examples", action="store_true", help="keep scores of single examples, for compare")
     common.running(parser)
 
 
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
             store=args.store,
             force=args.force,
             executor=common.executor(args),
+            keep_examples=args.keep_examples,
             progress=progress,
         )
     if args.json:
@@ -50,6 +52,5 @@ def run(args: argparse.Namespace) -> int:
         print(f"{len(done)} cells: {ran} run, {done.resumed} resumed, {len(done.failed)} failed. Records: {done.store}")
         for record in done.failed[:5]:
             print(f"  {record.cell}: {record.reason}")
-        tasks = sorted({record.cell.task for record in done.records})
-        print("next: " + "; ".join(f"assay compare {task} --scale {args.scale}" for task in tasks))
+        print("next: " + "; ".join(f"assay compare {task} --scale {args.scale}" for task in done.tasks))
     return 1 if done.failed else 0

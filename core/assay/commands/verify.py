@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
 from assay.commands import common
+from assay.errors import AssayError
 
 HELP = "put a paper's claims to the test"
 
@@ -21,13 +21,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--until-conclusive", type=int, metavar="N", help="add seeds in looks, N at most, until decided"
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a claim does not hold")
+    parser.add_argument("--record", action="store_true", help="write verdict.json into the plugin's source folder")
+    parser.add_argument("--record-to", metavar="DIR", help="write verdict.json into this folder (one paper)")
     common.running(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Verify papers and print the verdicts."""
-    from assay import api, recording, render
+    from assay import api, catalog, recording, render
 
+    if args.record_to and len(args.papers) > 1:
+        raise AssayError(f"--record-to {args.record_to}: one folder holds the verdict.json of one paper")
     status = 0
     for paper in args.papers:
         with common.progress(args) as progress:
@@ -42,8 +46,11 @@ def run(args: argparse.Namespace) -> int:
                 executor=common.executor(args),
                 progress=progress,
             )
+        if args.record or args.record_to:
+            path = recording.write(found, catalog.Catalog().plugin(paper), args.record_to)
+            print(f"recorded in {path}", file=sys.stderr)
         if args.json:
-            print(json.dumps(recording.as_dict(found), indent=1))
+            print(recording.text(found), end="")
         else:
             print(render.verification(found, colour=render.coloured(sys.stdout)) + "\n")
         if any(v.failures for v in found.verdicts) or (

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import functools
 import gc
 import os
 import selectors
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from assay.context import THREAD_VARIABLES, THREADS
@@ -109,6 +111,7 @@ def _search_path() -> str:
 def main(descriptor: int, folder: Path) -> None:
     """Load the plugins, then fork workers until the socket closes."""
     from assay.executors.shipping import Workshop
+    from assay.executors.worker import serve
 
     control = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -123,6 +126,7 @@ def main(descriptor: int, folder: Path) -> None:
     if "torch" in sys.modules:
         with contextlib.suppress(ImportError):
             import torch._dynamo  # noqa: F401 - torch imports it at the first optimiser, a second in every process
+    workshop.warm()
     gc.collect()
     gc.freeze()  # what was loaded stays in pages that all workers share
     workers: set[int] = set()
@@ -134,7 +138,7 @@ def main(descriptor: int, folder: Path) -> None:
             ready = {key.fd for key, _ in selector.select()}
             if wake in ready:
                 os.read(wake, 1 << 10)
-                _reap(control, workers)
+                _reap(control, workers, folder)
             if control.fileno() in ready:
                 request, descriptors, _, _ = socket.recv_fds(control, 1, 3)
                 if not request:
@@ -142,7 +146,9 @@ def main(descriptor: int, folder: Path) -> None:
                 pid = os.fork()
                 if pid == 0:
                     selector.close()
-                    _become_worker(workshop, folder, descriptors, (control.fileno(), wake, awake))
+                    _become_worker(
+                        functools.partial(serve, workshop), folder, descriptors, (control.fileno(), wake, awake)
+                    )
                 workers.add(pid)
                 for fd in descriptors:
                     os.close(fd)
@@ -156,7 +162,9 @@ def main(descriptor: int, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _become_worker(workshop: object, folder: Path, descriptors: list[int], close: tuple[int, ...]) -> None:
+def _become_worker(
+    work: Callable[[socket.socket], None], folder: Path, descriptors: list[int], close: tuple[int, ...]
+) -> None:
     """Set a forked process up and run it to its end: a process group and a temporary folder of its own."""
     status = 1
     try:
@@ -179,9 +187,7 @@ def _become_worker(workshop: object, folder: Path, descriptors: list[int], close
         own.mkdir()
         os.environ["TMPDIR"] = tempfile.tempdir = str(own)
 
-        from assay.executors.worker import serve
-
-        serve(workshop, socket.socket(fileno=channel))  # type: ignore[arg-type]
+        work(socket.socket(fileno=channel))
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -190,7 +196,7 @@ def _become_worker(workshop: object, folder: Path, descriptors: list[int], close
         os._exit(status)
 
 
-def _reap(control: socket.socket, workers: set[int]) -> None:
+def _reap(control: socket.socket, workers: set[int], folder: Path) -> None:
     """Collect ended children; with a worker goes all that it started, before the pool is told."""
     ended = []
     while True:
@@ -207,6 +213,7 @@ def _reap(control: socket.socket, workers: set[int]) -> None:
     if ended:
         kill_descendants(spare=workers)
         for pid, status in ended:
+            shutil.rmtree(folder / str(pid), ignore_errors=True)
             control.sendall(ANSWER.pack(pid, status))
 
 

@@ -128,8 +128,14 @@ class Workshop:
             self._catalog.datasets[full] = own
             self._planner.sources[full] = path
         self.runner = Runner(self._catalog.manager)
-        for wanted in manifest.samples:
-            self.job(wanted)
+        self._samples = manifest.samples
+
+    def warm(self) -> None:
+        """Work out all that is the same for every cell, so that processes forked from this one find it done."""
+        with self.runner.threads:
+            for wanted in self._samples:
+                self.job(wanted)
+                wanted.failed("")
 
     def _enter(self, make: Any, task: str, name: str) -> None:
         try:

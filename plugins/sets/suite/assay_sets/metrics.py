@@ -24,6 +24,17 @@ def mae(outcome: Mapping[str, Any]) -> float:
     return float((outcome["prediction"] - outcome["target"]).abs().mean())
 
 
+def correct(outcome: Mapping[str, Any]) -> Any:
+    """Share of `logits` that hit their `labels`, by example: (M,) float64, 0 or 1 where an example has one label."""
+    hits = (outcome["logits"].argmax(-1) == outcome["labels"]).double()
+    return hits.flatten(1).mean(1).numpy() if hits.ndim > 1 else hits.numpy()
+
+
+def absolute_error(outcome: Mapping[str, Any]) -> Any:
+    """Absolute error of `prediction` (M, 1) by example: (M,) float64."""
+    return (outcome["prediction"] - outcome["target"]).abs().double().flatten(1).mean(1).numpy()
+
+
 def exact_count_accuracy(outcome: Mapping[str, Any]) -> float:
     """Share of sets whose rounded `prediction` equals the `target`."""
     return float((outcome["prediction"].round() == outcome["target"]).float().mean())
@@ -59,8 +70,16 @@ def relative_gap(after: Tensor, before: Tensor) -> float:
 
 
 METRICS = [
-    Metric("accuracy", accuracy, ("logits", "labels"), "up", "fraction", bounds=(0.0, 1.0)),
-    Metric("mae", mae, ("prediction", "target"), "down", "label units", bounds=(0.0, float("inf"))),
+    Metric("accuracy", accuracy, ("logits", "labels"), "up", "fraction", bounds=(0.0, 1.0), examples=correct),
+    Metric(
+        "mae",
+        mae,
+        ("prediction", "target"),
+        "down",
+        "label units",
+        bounds=(0.0, float("inf")),
+        examples=absolute_error,
+    ),
     Metric("exact_count_accuracy", exact_count_accuracy, ("prediction", "target"), "up", "fraction", bounds=(0.0, 1.0)),
     Metric("perm_gap", perm_gap, ("module", "inputs"), "down", "relative", bounds=(0.0, float("inf"))),
 ]
