@@ -66,7 +66,7 @@ ROOMS = {
     "commands.track": "publishing track commands.common",
     "checks": "",
     "checks.claimed": "checks.kit checks.registered checks.subject claims errors expressions index spec",
-    "checks.documents": "checks.kit checks.subject readme",
+    "checks.documents": "checks.kit checks.subject readme sources",
     "checks.imports": "checks.kit checks.requirements checks.subject",
     "checks.kit": "",
     "checks.manners": "checks.kit checks.smoke checks.subject",
