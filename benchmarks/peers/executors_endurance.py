@@ -33,10 +33,20 @@ def kills(folder: Path) -> None:
     for name, how in {"inline": [], "pool": ["--workers", "2"]}.items():
         store, draw, lost, seen = folder / f"kills-{name}.db", random.Random(0), 0, {}
         arguments = [*command(store, CELLS, *how), "--set", "seconds=0.01"]
-        for _ in range(KILLS):
-            run = subprocess.Popen(arguments, cwd=folder, env=environment(folder), stderr=subprocess.DEVNULL)
-            time.sleep(draw.uniform(0.0, 3.0))
+        for kill in range(KILLS):
+            run = subprocess.Popen(
+                arguments,
+                cwd=folder,
+                env=environment(folder),
+                text=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+            if kill % 2:  # every other one while cells run, the rest at any moment from the start on
+                run.stderr.readline()
+            time.sleep(draw.uniform(0.0, 0.4 if kill % 2 else 3.0))
             run.kill()
+            run.stderr.close()
             run.wait()
             now = stored(store)
             lost += sum(now.get(digest) != record for digest, record in seen.items())

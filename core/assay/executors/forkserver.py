@@ -122,7 +122,7 @@ def main(descriptor: int, folder: Path) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     packed = sys.stdin.buffer.read()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    workshop = Workshop(packed)
+    workshop = Workshop(packed).__enter__()  # open for as long as this process and those forked from it last
     if "torch" in sys.modules:
         with contextlib.suppress(ImportError):
             import torch._dynamo  # noqa: F401 - torch imports it at the first optimiser, a second in every process

@@ -132,10 +132,11 @@ class Workshop:
 
     def warm(self) -> None:
         """Work out all that is the same for every cell, so that processes forked from this one find it done."""
+        for wanted in self._samples:
+            self.job(wanted)
+            wanted.failed("")
         with self.runner.threads:
-            for wanted in self._samples:
-                self.job(wanted)
-                wanted.failed("")
+            pass
 
     def _enter(self, make: Any, task: str, name: str) -> None:
         try:

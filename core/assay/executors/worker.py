@@ -31,25 +31,24 @@ def mark(digest: str) -> bytes:
 
 
 def serve(workshop: Workshop, channel: socket.socket) -> None:
-    """Run orders until the channel closes, the pool says so, or a cell has spoiled this process."""
+    """Run orders in an open workshop until the channel closes, the pool says so, or a cell has spoiled this process."""
     own = os.getpid()
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w", buffering=1), open(2, "w", buffering=1)  # noqa: SIM115
     inode = os.fstat(1).st_ino
-    with workshop:
-        while (batch := _receive(channel)) is not None:
-            orders, last = batch
-            channel.sendall(frame(STARTED))
-            for wanted in orders:
-                record = _run(workshop, wanted)
-                if os.getpid() != own:
-                    os._exit(0)  # a child that the entrant forked and let return
-                spoiled = bool(children(own)) or threading.active_count() > 1 or _closed(inode)
-                _mark(wanted.digest)
-                channel.sendall(frame((record, spoiled)))
-                if spoiled:
-                    return
-            if last:
+    while (batch := _receive(channel)) is not None:
+        orders, last = batch
+        channel.sendall(frame(STARTED))
+        for wanted in orders:
+            record = _run(workshop, wanted)
+            if os.getpid() != own:
+                os._exit(0)  # a child that the entrant forked and let return
+            spoiled = bool(children(own)) or threading.active_count() > 1 or _closed(inode)
+            _mark(wanted.digest)
+            channel.sendall(frame((record, spoiled)))
+            if spoiled:
                 return
+        if last:
+            return
 
 
 def _run(workshop: Workshop, wanted: Order) -> Record:

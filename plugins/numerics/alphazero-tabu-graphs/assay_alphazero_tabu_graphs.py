@@ -1,0 +1,319 @@
+"""Extremal graphs with AlphaZero and tabu search (Mehrabian et al., 2023, arXiv:2311.03583): no 3- and 4-cycles."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from assay import Claim, Context, Metric, Model, Paper, hookimpl, score, within, worst
+from assay_numerics.discrete_search import MOST_EDGES, Graphs, Spent, State
+from torch import Tensor, nn
+
+Adjacency = list[int]
+Edge = tuple[int, int]
+STEPS_BELOW = 8
+"""Sizes that a curriculum climbs before the one that is asked for."""
+
+
+def addable(adjacency: Adjacency) -> list[Edge]:
+    """Return the pairs at distance 4 or more: an edge between them closes no 3- or 4-cycle."""
+    n, found = len(adjacency), []
+    for u in range(n):
+        near = reach = 1 << u
+        for _ in range(3):
+            for w in range(n):
+                if near >> w & 1:
+                    reach |= adjacency[w]
+            near = reach
+        found += [(u, v) for v in range(u + 1, n) if not reach >> v & 1]
+    return found
+
+
+def flipped(adjacency: Adjacency, edge: Edge) -> Adjacency:
+    """Return the graph with an edge added or removed."""
+    out, (u, v) = list(adjacency), edge
+    out[u] ^= 1 << v
+    out[v] ^= 1 << u
+    return out
+
+
+def edges_of(adjacency: Adjacency) -> list[Edge]:
+    """Return the edges (u, v), u < v."""
+    n = len(adjacency)
+    return [(u, v) for u in range(n) for v in range(u + 1, n) if adjacency[u] >> v & 1]
+
+
+def graph_of(problem: Graphs, state: State) -> Adjacency:
+    """Return the graph of a state."""
+    adjacency = [0] * problem.n
+    for edge, bit in zip(problem.pairs, state, strict=True):
+        if bit:
+            adjacency = flipped(adjacency, edge)
+    return adjacency
+
+
+def climbed(searcher: Any, problem: Graphs, rng: np.random.Generator) -> Adjacency:
+    """Search smaller sizes one after another with half of the budget, and return the best graph and a lone node."""
+    first = max(5, problem.n - STEPS_BELOW)
+    graph: Adjacency = [0] * first
+    for n in range(first, problem.n):
+        below = problem.smaller(n)
+        below.budget = problem.budget // (2 * (problem.n - first))
+        with contextlib.suppress(Spent):
+            searcher.improve(below, graph, rng)
+        problem.charge(below)
+        graph = [*graph_of(below, below.best_state), 0]
+    return graph
+
+
+@dataclass
+class Tabu:
+    """Tabu search on feasible graphs: add a pair if one can be added, else drop an edge; what was touched rests.
+
+    Tenure is 7 + U{0..9} moves. A `curriculum` starts from the best graph that the same search found one node smaller.
+    """
+
+    curriculum: bool = False
+
+    def search(self, problem: Graphs, rng: np.random.Generator) -> None:
+        """Search until Spent."""
+        self.improve(problem, climbed(self, problem, rng) if self.curriculum else [0] * problem.n, rng)
+
+    def improve(self, problem: Graphs, graph: Adjacency, rng: np.random.Generator) -> None:
+        """Walk from a graph until Spent; the walk ends by itself once it meets nothing new for long."""
+        rests: dict[Edge, int] = {}
+        for move in range(4 * problem.budget):
+            problem.objective(problem.of(graph))
+            adds = [e for e in addable(graph) if rests.get(e, 0) <= move]
+            drops = [e for e in edges_of(graph) if rests.get(e, 0) <= move]
+            options = adds or drops
+            if options:
+                edge = options[int(rng.integers(len(options)))]
+                graph = flipped(graph, edge)
+                rests[edge] = move + 7 + int(rng.integers(10))
+
+
+class PairNet(nn.Module):
+    """(B, n, n, 2) adjacency and addable pairs -> logits (B, n, n) and value (B,) in [0, 1].
+
+    Each pair hears the means over its row, its column and the whole matrix, so that relabelling nodes relabels the
+    logits and leaves the value. `positional` adds the nodes' numbers, which breaks that.
+    """
+
+    def __init__(self, channels: int = 32, rounds: int = 4, positional: bool = False) -> None:
+        super().__init__()
+        self.positional = positional
+        self.embed = nn.Linear(3 if positional else 2, channels)
+        self.mix = nn.ModuleList(nn.Linear(4 * channels, channels) for _ in range(rounds))
+        self.policy, self.value = nn.Linear(channels, 1), nn.Linear(channels, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits and value."""
+        if self.positional:
+            place = torch.linspace(-1, 1, x.shape[1], dtype=x.dtype)
+            x = torch.cat([x, (place[:, None] + place).expand(len(x), -1, -1)[..., None]], -1)
+        h = self.embed(x).relu()
+        for mix in self.mix:
+            means = h.mean(2, keepdim=True), h.mean(1, keepdim=True), h.mean((1, 2), keepdim=True)
+            h = h + mix(torch.cat([h, *(m.expand_as(h) for m in means)], -1)).relu()
+        logits = self.policy(h)[..., 0]
+        return logits + logits.transpose(1, 2), self.value(h.mean((1, 2)))[:, 0].sigmoid()
+
+
+def encoded(graph: Adjacency, moves: list[Edge]) -> Tensor:
+    """Return the network's input (n, n, 2)."""
+    x = torch.zeros(len(graph), len(graph), 2)
+    for channel, pairs in enumerate((edges_of(graph), moves)):
+        for u, v in pairs:
+            x[u, v, channel] = x[v, u, channel] = 1.0
+    return x
+
+
+class Node:
+    """A graph in the search tree with its moves, their priors, visits and total values."""
+
+    def __init__(self, graph: Adjacency) -> None:
+        self.graph, self.moves = graph, addable(graph)
+        self.x = encoded(graph, self.moves)
+        self.prior = self.visits = self.total = np.zeros(len(self.moves))
+        self.children: dict[int, Node] = {}
+
+    def expand(self, net: PairNet, problem: Graphs) -> float:
+        """Evaluate the graph once, set priors, and return its value: of a finished graph, edges / bound."""
+        edges = -problem.objective(problem.of(self.graph))
+        if not self.moves:
+            return edges / MOST_EDGES[problem.n - 1]
+        with torch.no_grad():
+            logits, value = net(self.x[None])
+        chosen = torch.stack([logits[0, u, v] for u, v in self.moves])
+        self.prior = chosen.softmax(0).double().numpy()
+        self.visits, self.total = np.zeros(len(self.moves)), np.zeros(len(self.moves))
+        return float(value)
+
+    def select(self) -> int:
+        """Return the move of largest Q + U (PUCT)."""
+        mean = self.total / np.maximum(1, self.visits)
+        return int((mean + 1.5 * self.prior * math.sqrt(1 + self.visits.sum()) / (1 + self.visits)).argmax())
+
+
+@dataclass
+class AlphaZero:
+    """Self-play of adding edges, guided by a PairNet and tree search, which learns from visits and final scores.
+
+    Games run until the budget is spent; every 4 games the net takes 10 steps on the positions of the last 16. With a
+    `curriculum` games start from the best graph one node smaller, a third of its edges dropped at random.
+    """
+
+    curriculum: bool = False
+    positional: bool = False
+    simulations: int = 16
+    largest: int = 12
+    net: PairNet = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.net = PairNet(positional=self.positional)
+
+    def search(self, problem: Graphs, rng: np.random.Generator) -> None:
+        """Search until Spent."""
+        self.improve(problem, climbed(self, problem, rng) if self.curriculum else [0] * problem.n, rng)
+
+    def improve(self, problem: Graphs, graph: Adjacency, rng: np.random.Generator) -> None:
+        """Play games from a graph; ends by itself once they bring nothing new."""
+        optimiser = torch.optim.Adam(self.net.parameters(), lr=1e-3)
+        games: list[list[tuple[Tensor, Tensor, float]]] = []
+        for _ in range(problem.budget):
+            start = graph
+            for edge in edges_of(graph):
+                if rng.random() < 1 / 3:
+                    start = flipped(start, edge)
+            games.append(self._play(problem, start, rng))
+            if len(games) % 4 == 0:
+                self._learn([step for game in games[-16:] for step in game], optimiser, rng)
+
+    def _play(self, problem: Graphs, graph: Adjacency, rng: np.random.Generator) -> list[tuple[Tensor, Tensor, float]]:
+        node, steps = Node(graph), []
+        node.expand(self.net, problem)
+        while node.moves:
+            for _ in range(self.simulations):
+                self._simulate(problem, node)
+            share = node.visits / node.visits.sum()
+            target = torch.zeros(problem.n, problem.n)
+            for (u, v), p in zip(node.moves, share.tolist(), strict=True):
+                target[u, v] = p
+            steps.append((node.x, target))
+            move = int(rng.choice(len(share), p=share))
+            node = node.children[move]
+        score = len(edges_of(node.graph)) / MOST_EDGES[problem.n - 1]
+        return [(x, target, score) for x, target in steps]
+
+    def _simulate(self, problem: Graphs, root: Node) -> None:
+        path, node = [], root
+        while node.moves:
+            move = node.select()
+            path.append((node, move))
+            if move not in node.children:
+                node.children[move] = Node(flipped(node.graph, node.moves[move]))
+                node = node.children[move]
+                break
+            node = node.children[move]
+        value = node.expand(self.net, problem) if not node.visits.any() else 0.0
+        for parent, move in path:
+            parent.visits[move] += 1
+            parent.total[move] += value
+
+    def _learn(self, steps: list[tuple[Tensor, Tensor, float]], optimiser: Any, rng: np.random.Generator) -> None:
+        for _ in range(10):
+            batch = [steps[i] for i in rng.integers(len(steps), size=min(32, len(steps)))]
+            x, target = torch.stack([s[0] for s in batch]), torch.stack([s[1] for s in batch])
+            logits, value = self.net(x)
+            logits = logits.masked_fill(x[..., 1] == 0, -1e9).triu(1) - 1e9 * torch.ones_like(logits).tril()
+            policy = -(target.flatten(1) * logits.flatten(1).log_softmax(1)).sum(1).mean()
+            loss = policy + (value - torch.tensor([s[2] for s in batch])).square().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+
+    @torch.no_grad()
+    def report(self, data: Any, ctx: Context) -> Mapping[str, Any]:
+        """Return the largest change of value and logits when the nodes of random graphs are relabelled, in float64."""
+        net, rng, gaps = self.net.double(), ctx.rng("relabel"), []
+        for _ in range(20):
+            upper = np.triu(rng.random((9, 9)) < 0.3, 1)
+            x = torch.tensor(np.stack([upper | upper.T, ~(upper | upper.T)], -1), dtype=torch.float64)[None]
+            order = torch.tensor(rng.permutation(9))
+            logits, value = net(x)
+            moved_logits, moved_value = net(x[:, order][:, :, order])
+            gaps += [(moved_value - value).abs().max(), (moved_logits - logits[:, order][:, :, order]).abs().max()]
+        return {"relabelling_gap": float(max(gaps))}
+
+
+@hookimpl
+def assay_models() -> list[Model]:
+    """Return the entrants."""
+    task, graphs = "numerics/discrete-search", ("c3-c4-free-graphs",)
+    curriculum = {"curriculum": True}
+    return [
+        Model("tabu-curriculum", task, Tabu, curriculum, datasets=graphs),
+        Model("tabu-scratch", task, Tabu, ablates="tabu-curriculum", datasets=graphs),
+        Model("alphazero-curriculum", task, AlphaZero, curriculum, datasets=graphs),
+        Model("alphazero-scratch", task, AlphaZero, ablates="alphazero-curriculum", datasets=graphs),
+        Model(
+            "alphazero-positional", task, AlphaZero, {"positional": True}, ablates="alphazero-scratch", datasets=graphs
+        ),
+    ]
+
+
+@hookimpl
+def assay_metrics() -> list[Metric]:
+    """Return the check of equivariance."""
+    return [Metric("relabelling_gap", lambda o: o["relabelling_gap"], ("relabelling_gap",), "down", "abs")]
+
+
+@hookimpl
+def assay_papers() -> list[Paper]:
+    """Return the paper with its claims."""
+    task = "numerics/discrete-search"
+    gap, relabelled = score("gap_to_known", task=task), score("relabelling_gap", task=task)
+
+    def mean(entrant: str, *sizes: int) -> Any:
+        return sum((gap(entrant, size=n) for n in sizes[1:]), gap(entrant, size=sizes[0])) * (1 / len(sizes))
+
+    return [
+        Paper(
+            "alphazero-tabu-graphs",
+            title="Finding Increasingly Large Extremal Graphs with AlphaZero and Tabu Search",
+            year=2023,
+            arxiv="2311.03583",
+            family="numerics",
+            claims=[
+                Claim(
+                    "curriculum-helps",
+                    mean("tabu-scratch", 20, 23, 26) - mean("tabu-curriculum", 20, 23, 26) > 0,
+                    says="Starting from good smaller graphs improves what a search finds, at equal total evaluations.",
+                ),
+                Claim(
+                    "network-equivariant",
+                    (worst(relabelled("alphazero-scratch")) <= 1e-9)
+                    & (worst(relabelled("alphazero-positional")) > 1e-3),
+                    says="The network does not depend on how nodes are numbered.",
+                ),
+                Claim(
+                    "tabu-optimal-small",
+                    (worst(gap("tabu-scratch", size=10)) <= 0)
+                    & (worst(gap("tabu-scratch", size=12)) <= 0)
+                    & (worst(gap("tabu-scratch", size=14)) <= 0),
+                    says="Local search reaches the known optimum at small sizes.",
+                ),
+                Claim(
+                    "alphazero-competitive",
+                    within(mean("alphazero-curriculum", 10, 12) - mean("tabu-curriculum", 10, 12), 1.0),
+                    says="AlphaZero and tabu search are both competitive.",
+                ),
+            ],
+        )
+    ]
