@@ -10,7 +10,7 @@ import torch
 from assay import Context, Entrant, Schema, Task
 from torch import Tensor, nn
 
-from assay_sets.common import rotations
+from assay_sets.common import four_fifths, rotations
 from assay_sets.recipe import batches, generator, predict, shuffled, train
 from assay_sets.schemas import PointClouds
 
@@ -64,9 +64,7 @@ def _thinned(clouds: Tensor, share: float) -> Tensor:
 def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> PointClouds:
     """Return a user's clouds split 80/20 by the generator. Labels must be 0, 1, ..., each at least once."""
     points, labels = arrays["points"], arrays["labels"]
-    order = rng.permutation(len(points))
-    cut = max(1, len(order) // 5)
-    test, rest = order[:cut], order[cut:]
+    rest, test = four_fifths(rng, len(points))
     return PointClouds(points[rest], labels[rest], points[test], labels[test], int(labels.max()) + 1)
 
 

@@ -10,6 +10,7 @@ import torch
 from assay import Context, Entrant, Schema, Task
 from torch import Tensor, nn
 
+from assay_sets.common import four_fifths
 from assay_sets.recipe import batches, generator, predict, shuffled, train
 from assay_sets.schemas import LabelledSets
 
@@ -94,9 +95,7 @@ def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> LabelledSets:
     """Return a user's sets split 80/20 by the generator, to be fitted by squared error; `size` counts real elements."""
     x, size, y = arrays["x"], arrays["size"], arrays["y"][:, None]
     mask = np.arange(x.shape[1]) < size[:, None]
-    order = rng.permutation(len(x))
-    cut = max(1, len(order) // 5)
-    test, rest = order[:cut], order[cut:]
+    rest, test = four_fifths(rng, len(x))
     x = np.where(mask[..., None], x, 0).astype(np.float32)
     return LabelledSets(x[rest], mask[rest], y[rest], {x.shape[1]: (x[test], mask[test], y[test])}, "mse")
 
