@@ -11,6 +11,7 @@ from assay import Context, Entrant, Model, Schema, Task
 from torch import Tensor, nn
 
 from assay_sets.baselines import mlp, pooled
+from assay_sets.common import four_fifths
 from assay_sets.recipe import batches, generator, predict, train
 from assay_sets.schemas import ViewSets
 
@@ -147,9 +148,7 @@ class ViewGRU(nn.Module):
 def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> ViewSets:
     """Return a user's objects split 80/20 by the generator. Labels must be 0, 1, ..., each at least once."""
     views, labels = arrays["views"], arrays["labels"]
-    order = rng.permutation(len(views))
-    cut = max(1, len(order) // 5)
-    test, rest = order[:cut], order[cut:]
+    rest, test = four_fifths(rng, len(views))
     return ViewSets(views[rest], labels[rest], views[test], labels[test], int(labels.max()) + 1)
 
 
