@@ -25,13 +25,6 @@ def rotations(rng: np.random.Generator, n: int, dim: int = 3) -> NDArray[np.floa
     return q
 
 
-def four_fifths(rng: np.random.Generator, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of a random 80 % of n samples, for training, and of the others, at least one, for testing."""
-    order = rng.permutation(n)
-    cut = max(1, n // 5)
-    return order[cut:], order[:cut]
-
-
 def read_npz(name: str, source: str | None, layout: dict[str, str]) -> dict[str, NDArray[Any]]:
     """Read the arrays named in `layout` (field -> its shape and dtype in words) from the user's .npz file.
 

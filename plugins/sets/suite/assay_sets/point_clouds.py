@@ -10,11 +10,7 @@ import torch
 from assay import Context, Entrant, Probe, Schema, Task
 from torch import Tensor, nn
 
-<<<<<<< HEAD
 from assay_sets.common import held_out, rotations
-=======
-from assay_sets.common import four_fifths, rotations
->>>>>>> setsb
 from assay_sets.recipe import batches, generator, predict, shuffled, train
 from assay_sets.schemas import PointClouds
 
@@ -77,11 +73,7 @@ def _thinned(clouds: Tensor, share: float) -> Tensor:
 def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> PointClouds:
     """Return a user's clouds split 80/20 by the generator. Labels must be 0, 1, ..., each at least once."""
     points, labels = arrays["points"], arrays["labels"]
-<<<<<<< HEAD
     rest, test = held_out(len(points), rng)
-=======
-    rest, test = four_fifths(rng, len(points))
->>>>>>> setsb
     return PointClouds(points[rest], labels[rest], points[test], labels[test], int(labels.max()) + 1)
 
 

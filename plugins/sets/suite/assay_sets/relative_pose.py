@@ -11,7 +11,7 @@ from assay import Context, Entrant, Metric, Model, Schema, Task
 from torch import Tensor, nn
 
 from assay_sets.baselines import mlp
-from assay_sets.common import four_fifths
+from assay_sets.common import held_out
 from assay_sets.metrics import double
 from assay_sets.recipe import batches, predict, train
 from assay_sets.schemas import PoseScenes
@@ -175,7 +175,7 @@ class ReferenceView(PoseTransformer):
 
 def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> PoseScenes:
     """Return a user's scenes split 80/20 by the generator."""
-    rest, test = four_fifths(rng, len(arrays["image"]))
+    rest, test = held_out(len(arrays["image"]), rng)
     parts = [arrays[name] for name in ("image", "rotation", "centre", "local")]
     return PoseScenes(*(a[rest] for a in parts), *(a[test] for a in parts))
 

@@ -10,11 +10,7 @@ import torch
 from assay import Context, Entrant, Probe, Schema, Task
 from torch import Tensor, nn
 
-<<<<<<< HEAD
 from assay_sets.common import held_out
-=======
-from assay_sets.common import four_fifths
->>>>>>> setsb
 from assay_sets.recipe import batches, generator, predict, shuffled, train
 from assay_sets.schemas import LabelledSets
 
@@ -108,11 +104,7 @@ def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> LabelledSets:
     """Return a user's sets split 80/20 by the generator, to be fitted by squared error; `size` counts real elements."""
     x, size, y = arrays["x"], arrays["size"], arrays["y"][:, None]
     mask = np.arange(x.shape[1]) < size[:, None]
-<<<<<<< HEAD
     rest, test = held_out(len(x), rng)
-=======
-    rest, test = four_fifths(rng, len(x))
->>>>>>> setsb
     x = np.where(mask[..., None], x, 0).astype(np.float32)
     return LabelledSets(x[rest], mask[rest], y[rest], {x.shape[1]: (x[test], mask[test], y[test])}, "mse")
 

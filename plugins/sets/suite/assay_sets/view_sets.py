@@ -11,7 +11,7 @@ from assay import Context, Entrant, Model, Schema, Task
 from torch import Tensor, nn
 
 from assay_sets.baselines import mlp, pooled
-from assay_sets.common import four_fifths
+from assay_sets.common import held_out
 from assay_sets.recipe import batches, generator, predict, train
 from assay_sets.schemas import ViewSets
 
@@ -148,7 +148,7 @@ class ViewGRU(nn.Module):
 def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> ViewSets:
     """Return a user's objects split 80/20 by the generator. Labels must be 0, 1, ..., each at least once."""
     views, labels = arrays["views"], arrays["labels"]
-    rest, test = four_fifths(rng, len(views))
+    rest, test = held_out(len(views), rng)
     return ViewSets(views[rest], labels[rest], views[test], labels[test], int(labels.max()) + 1)
 
 
