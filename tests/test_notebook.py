@@ -76,7 +76,7 @@ def test_a_run_tells_what_became_of_each_entrant(records, tmp_path):
         for record in (*records, failed):
             store.put(record)
     digests = tuple(r.digest for r in (*records, failed))
-    done = Run(digests, 4, (failed,), str(tmp_path / "r.db"))
+    done = Run(digests, 4, (failed,), str(tmp_path / "r.db"), (TASK,))
     text = repr(done)
     assert text.startswith("13 cells: 9 run, 4 resumed, 1 failed")
     assert "timeout" in text.splitlines()[-1]

@@ -116,6 +116,7 @@ def demo() -> int:
         ("run", "sets/point-clouds", "--scale", "smoke", "--seeds", "3"),
         ("compare", "sets/point-clouds", "--scale", "smoke"),
         ("verify", "deep-sets", "--scale", "smoke"),
+        ("report", "--out", ".assay/report.html", "--title", "assay demo"),
     ]
     status = max(assay(*step) for step in steps)
     print(f"\nrecords: {ROOT / '.assay' / 'records.db'}\nnext:    . .venv/bin/activate; assay --help", flush=True)

@@ -88,8 +88,8 @@ function entrantsPart(paper) {
       command(`assay run ${paper.id}`)) : null;
   }
   return section("Entrants and costs", "Where the paper's own models stand. Costs are means over seeds.", table([
-    { label: "Entrant", value: (r) => r.row.name },
-    { label: "Arena", value: (r) => `${r.arena.task} ${shortName(r.arena.dataset)}`, show: (r) => link(arenaAddress(r.arena), `${r.arena.task} · ${shortName(r.arena.dataset)}`) },
+    { label: "Entrant", value: (r) => r.row.name, class: "nowrap" },
+    { label: "Arena", value: (r) => `${r.arena.task} ${shortName(r.arena.dataset)}`, class: "nowrap", show: (r) => link(arenaAddress(r.arena), `${shortName(r.arena.task)} · ${shortName(r.arena.dataset)}`) },
     { label: "Scale", value: (r) => r.arena.scale },
     { label: "Rank", value: (r) => r.row.rank, show: (r) => (r.row.rank ? `${r.row.rank} of ${r.board.rows.length}` : MISSING), number: true },
     { label: "Score", value: (r) => r.row.mean, show: (r) => `${number(r.row.mean)} ${r.board.metric}`, number: true },
@@ -106,12 +106,13 @@ function ablationPart(paper) {
     .filter((r) => r.whole);
   if (!rows.length) return null;
   return section("Ablations", "What is left without a mechanism: the same arena, the same seeds, one part of the model gone.", table([
-    { label: "Without", value: (r) => r.row.name },
-    { label: "Against", value: (r) => r.ablates },
-    { label: "Arena", value: (r) => `${r.arena.task} · ${shortName(r.arena.dataset)}, ${r.arena.scale}` },
-    { label: "Metric", value: (r) => `${r.board.metric}, ${better(r.board)}` },
-    { label: "Whole", value: (r) => r.whole.row.mean, show: (r) => number(r.whole.row.mean), number: true },
-    { label: "Ablated", value: (r) => r.row.mean, show: (r) => number(r.row.mean), number: true },
+    { label: "Entrant", value: (r) => r.row.name, class: "nowrap" },
+    { label: "Whole", value: (r) => r.ablates, class: "nowrap" },
+    { label: "Arena", value: (r) => `${shortName(r.arena.task)} · ${shortName(r.arena.dataset)}`, class: "nowrap" },
+    { label: "Scale", value: (r) => r.arena.scale },
+    { label: "Metric", value: (r) => `${r.board.metric} ${r.board.direction === "up" ? "↑" : "↓"}`, class: "nowrap" },
+    { label: "With", value: (r) => r.whole.row.mean, show: (r) => number(r.whole.row.mean), number: true },
+    { label: "Without", value: (r) => r.row.mean, show: (r) => number(r.row.mean), number: true },
     { label: "Change", value: (r) => r.row.mean - r.whole.row.mean, show: (r) => number(r.row.mean - r.whole.row.mean), number: true },
     { label: "Ranks", value: (r) => r.row.rank, show: (r) => `${r.whole.row.rank ?? MISSING} → ${r.row.rank ?? MISSING}`, number: true, plain: true },
   ], rows, { caption: "Ablations", name: `${paper.id}-ablations` }));
