@@ -88,6 +88,9 @@ def assay_papers() -> list[Paper]:
             year=2018,
             arxiv="1808.00758",
             family="sets",
+            notes="Both schedules have the same number of steps, so in FASet the encoder and decoder get half of them, on one "
+            "view each, and the learning rate has half decayed when W is first trained. The paper gives each stage as long "
+            "as it takes.",
             claims=[
                 Claim(
                     "identity-for-one-view",

@@ -90,6 +90,9 @@ def assay_papers() -> list[Paper]:
             year=2025,
             arxiv="2507.13347",
             family="sets",
+            notes="Scenes are objects of one kind (a deformed template), so a single view tells much of its own pose; from "
+            "points anywhere neither network learns rotations within the small budget. The rival has the same network, "
+            "steps and point loss, but marks its first view and is supervised in that camera's frame and scale.",
             claims=[
                 Claim(
                     "exactly-equivariant",

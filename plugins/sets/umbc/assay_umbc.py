@@ -178,6 +178,8 @@ def assay_papers() -> list[Paper]:
             year=2022,
             arxiv="2208.12401",
             family="sets",
+            notes="Training uses the gradient of one chunk of a quarter of the points, as in the paper; the set transformer "
+            "that it is compared with trains on all points.",
             claims=[
                 Claim(
                     "mini-batch-consistent",

@@ -75,6 +75,8 @@ def assay_papers() -> list[Paper]:
             year=2024,
             arxiv="2409.09254",
             family="sets",
+            notes="Under the arena's one recipe: Adam, no label smoothing. All entrants share the first stage, in which the "
+            "view encoder learns single views.",
             claims=[
                 Claim(
                     "view-order-free",
