@@ -273,9 +273,14 @@ METRICS = [
     ),
 ]
 DATASETS = [
-    Dataset("rectangle-modules", "bifiltration", rectangle_modules, title="direct sums of known rectangles"),
-    Dataset("density-rips", "bifiltration", density_rips, title="components of a noisy circle by length and density"),
-    Dataset("density-rips-loops", "bifiltration", density_rips_loops, title="loops of a noisy circle"),
+    Dataset("rectangle-modules", "bifiltration", rectangle_modules, title="direct sums of known rectangles, synthetic"),
+    Dataset(
+        "density-rips",
+        "bifiltration",
+        density_rips,
+        title="components of a noisy circle by length and density, synthetic",
+    ),
+    Dataset("density-rips-loops", "bifiltration", density_rips_loops, title="loops of a noisy circle, synthetic"),
 ]
 TASK = Task(
     ID,

@@ -246,8 +246,13 @@ METRICS = [
     ),
 ]
 DATASETS = [
-    Dataset("c3-c4-free-graphs", "search-problems", c3_c4_free_graphs, title="largest graphs of girth 5"),
-    Dataset("planted-tensor-rings", "search-problems", planted_tensor_rings, title="structure of planted tensor rings"),
+    Dataset("c3-c4-free-graphs", "search-problems", c3_c4_free_graphs, title="largest graphs of girth 5, synthetic"),
+    Dataset(
+        "planted-tensor-rings",
+        "search-problems",
+        planted_tensor_rings,
+        title="structure of planted tensor rings, synthetic",
+    ),
 ]
 TASK = Task(
     ID,

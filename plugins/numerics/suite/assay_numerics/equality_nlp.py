@@ -383,8 +383,16 @@ METRICS = [
     Metric("unit_steps", unit_steps, ("traces",), "up", "fraction", bounds=(0, 1)),
 ]
 DATASETS = [
-    Dataset("hock-schittkowski", "equality-problems", hock_schittkowski, title="eight problems, usual starts"),
-    Dataset("far-starts", "equality-problems", far_starts, title="the same from far away"),
+    Dataset(
+        "hock-schittkowski",
+        "equality-problems",
+        hock_schittkowski,
+        title="eight problems, usual starts",
+        licence="published test problems",
+    ),
+    Dataset(
+        "far-starts", "equality-problems", far_starts, title="the same from far away", licence="published test problems"
+    ),
     Dataset(
         "constrained-logistic",
         "equality-problems",

@@ -282,10 +282,12 @@ METRICS = [
 ]
 SCHEMA = Schema("strings", {"text": "int64[n]", "pattern": "int64[m]"}, own)
 DATASETS = [
-    Dataset("balanced-strings", SCHEMA.id, balanced, title="sqrt(m) symbols, equally frequent"),
-    Dataset("break-even-strings", SCHEMA.id, break_even, title="symbols as frequent as Abrahamson's threshold"),
-    Dataset("four-letter-strings", SCHEMA.id, letters, title="four symbols"),
-    Dataset("skewed-strings", SCHEMA.id, skewed, title="Zipf's frequencies"),
+    Dataset("balanced-strings", SCHEMA.id, balanced, title="sqrt(m) symbols, equally frequent, synthetic"),
+    Dataset(
+        "break-even-strings", SCHEMA.id, break_even, title="symbols as frequent as Abrahamson's threshold, synthetic"
+    ),
+    Dataset("four-letter-strings", SCHEMA.id, letters, title="four symbols, synthetic"),
+    Dataset("skewed-strings", SCHEMA.id, skewed, title="Zipf's frequencies, synthetic"),
 ]
 TASK = Task(
     ID,

@@ -280,7 +280,7 @@ METRICS = [
     Metric("collision_cosine", lambda o: float(o["swapped"].mean()), ("swapped",), "down", "cosine"),
     Metric("norm_drift", norm_drift, ("drift",), "down", "decades", bounds=(0, np.inf)),
 ]
-DATASETS = [Dataset("random-json", "documents", random_json, title="random nested documents")]
+DATASETS = [Dataset("random-json", "documents", random_json, title="random nested documents, synthetic")]
 TASK = Task(
     ID,
     schema="documents",

@@ -207,8 +207,10 @@ METRICS = [
 ]
 SCHEMA = Schema("solver-costs", {"iterations": "int64[n,d]", "context": "float64[n]", "omegas": "float64[d]"}, own)
 DATASETS = [
-    Dataset("shifted-laplacian", SCHEMA.id, shifted_laplacian, title="shifted 5-point Laplacians"),
-    Dataset("widely-shifted-laplacian", SCHEMA.id, widely_shifted_laplacian, title="the same, shifts near 0"),
+    Dataset("shifted-laplacian", SCHEMA.id, shifted_laplacian, title="shifted 5-point Laplacians, synthetic"),
+    Dataset(
+        "widely-shifted-laplacian", SCHEMA.id, widely_shifted_laplacian, title="the same, shifts near 0, synthetic"
+    ),
 ]
 TASK = Task(
     ID,

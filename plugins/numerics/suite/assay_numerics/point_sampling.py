@@ -186,8 +186,8 @@ METRICS = [
 ]
 SCHEMA = Schema("approximation", {"features": "float64[n,m]", "target": "float64[n]"}, own)
 DATASETS = [
-    Dataset("legendre-grid", SCHEMA.id, legendre, title="Legendre polynomials on an interval"),
-    Dataset("hyperbolic-cross", SCHEMA.id, cross, title="tensor Legendre polynomials on a square"),
+    Dataset("legendre-grid", SCHEMA.id, legendre, title="Legendre polynomials on an interval, synthetic"),
+    Dataset("hyperbolic-cross", SCHEMA.id, cross, title="tensor Legendre polynomials on a square, synthetic"),
 ]
 TASK = Task(
     ID,

@@ -99,8 +99,12 @@ def assay_datasets() -> list[Dataset]:
         Dataset("two-moons-subset", choices, subsets.two_moons, title="the smaller of two moons, synthetic"),
         Dataset("star-model", variable_order.SCHEMA.id, star.star_model, title="a head and five leaves, synthetic"),
         Dataset("random-multisets", sum_embedding.SCHEMA.id, multisets.random_multisets, title="multisets, synthetic"),
-        Dataset("shape-views", view_sets.SCHEMA.id, views.shape_views, title="ten solids from unknown azimuths"),
-        Dataset("shape-voxels", view_sets.SCHEMA.id, views.shape_voxels, title="voxels of ten solids, from views"),
+        Dataset(
+            "shape-views", view_sets.SCHEMA.id, views.shape_views, title="ten solids from unknown azimuths, synthetic"
+        ),
+        Dataset(
+            "shape-voxels", view_sets.SCHEMA.id, views.shape_voxels, title="voxels of ten solids, from views, synthetic"
+        ),
         Dataset(
             "digit-glimpses",
             view_sets.SCHEMA.id,

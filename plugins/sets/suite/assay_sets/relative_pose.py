@@ -214,6 +214,6 @@ BASELINES = [Model("reference-view-transformer", TASK.id, ReferenceView)]
 METRICS = [
     Metric("rel_rot_deg", rel_rot_deg, ("geometry", "truth"), "down", "degrees", bounds=(0.0, 180.0)),
     Metric("rel_trans_deg", rel_trans_deg, ("geometry", "truth"), "down", "degrees", bounds=(0.0, 180.0)),
-    Metric("depth_absrel", depth_absrel, ("geometry", "truth"), "down", "fraction", bounds=(0.0, float("inf"))),
+    Metric("depth_absrel", depth_absrel, ("geometry", "truth"), "down", "relative", bounds=(0.0, float("inf"))),
     Metric("order_std", order_std, ("module", "inputs", "truth"), "down", "degrees", bounds=(0.0, 180.0)),
 ]
