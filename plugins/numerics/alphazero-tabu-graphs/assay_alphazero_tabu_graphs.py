@@ -11,50 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from assay import Claim, Context, Metric, Model, Paper, hookimpl, score, within, worst
-from assay_numerics.discrete_search import MOST_EDGES, Graphs, Spent, State
+from assay_numerics.discrete_search import MOST_EDGES, Graphs, Spent
+from assay_numerics.short_cycles import Adjacency, Edge, addable, edges_of, flipped
 from torch import Tensor, nn
 
-Adjacency = list[int]
-Edge = tuple[int, int]
 STEPS_BELOW = 8
 """Sizes that a curriculum climbs before the one that is asked for."""
-
-
-def addable(adjacency: Adjacency) -> list[Edge]:
-    """Return the pairs at distance 4 or more: an edge between them closes no 3- or 4-cycle."""
-    n, found = len(adjacency), []
-    for u in range(n):
-        near = reach = 1 << u
-        for _ in range(3):
-            for w in range(n):
-                if near >> w & 1:
-                    reach |= adjacency[w]
-            near = reach
-        found += [(u, v) for v in range(u + 1, n) if not reach >> v & 1]
-    return found
-
-
-def flipped(adjacency: Adjacency, edge: Edge) -> Adjacency:
-    """Return the graph with an edge added or removed."""
-    out, (u, v) = list(adjacency), edge
-    out[u] ^= 1 << v
-    out[v] ^= 1 << u
-    return out
-
-
-def edges_of(adjacency: Adjacency) -> list[Edge]:
-    """Return the edges (u, v), u < v."""
-    n = len(adjacency)
-    return [(u, v) for u in range(n) for v in range(u + 1, n) if adjacency[u] >> v & 1]
-
-
-def graph_of(problem: Graphs, state: State) -> Adjacency:
-    """Return the graph of a state."""
-    adjacency = [0] * problem.n
-    for edge, bit in zip(problem.pairs, state, strict=True):
-        if bit:
-            adjacency = flipped(adjacency, edge)
-    return adjacency
 
 
 def climbed(searcher: Any, problem: Graphs, rng: np.random.Generator) -> Adjacency:
@@ -67,7 +29,7 @@ def climbed(searcher: Any, problem: Graphs, rng: np.random.Generator) -> Adjacen
         with contextlib.suppress(Spent):
             searcher.improve(below, graph, rng)
         problem.charge(below)
-        graph = [*graph_of(below, below.best_state), 0]
+        graph = [*below.graph(below.best_state), 0]
     return graph
 
 
@@ -127,11 +89,12 @@ class PairNet(nn.Module):
 
 def encoded(graph: Adjacency, moves: list[Edge]) -> Tensor:
     """Return the network's input (n, n, 2)."""
-    x = torch.zeros(len(graph), len(graph), 2)
+    x = np.zeros((2, len(graph), len(graph)), dtype=np.float32)
     for channel, pairs in enumerate((edges_of(graph), moves)):
-        for u, v in pairs:
-            x[u, v, channel] = x[v, u, channel] = 1.0
-    return x
+        if pairs:
+            u, v = np.array(pairs).T
+            x[channel, u, v] = x[channel, v, u] = 1.0
+    return torch.from_numpy(x.transpose(1, 2, 0).copy())
 
 
 class Node:
@@ -141,6 +104,7 @@ class Node:
         self.graph, self.moves = graph, addable(graph)
         self.x = encoded(graph, self.moves)
         self.prior = self.visits = self.total = np.zeros(len(self.moves))
+        self.value = 0.0
         self.children: dict[int, Node] = {}
 
     def expand(self, net: PairNet, problem: Graphs) -> float:
@@ -150,14 +114,17 @@ class Node:
             return edges / MOST_EDGES[problem.n - 1]
         with torch.no_grad():
             logits, value = net(self.x[None])
-        chosen = torch.stack([logits[0, u, v] for u, v in self.moves])
-        self.prior = chosen.softmax(0).double().numpy()
+        u, v = np.array(self.moves).T
+        chosen = logits[0].double().numpy()[u, v]
+        self.prior = np.exp(chosen - chosen.max())
+        self.prior /= self.prior.sum()
         self.visits, self.total = np.zeros(len(self.moves)), np.zeros(len(self.moves))
-        return float(value)
+        self.value = float(value)
+        return self.value
 
     def select(self) -> int:
-        """Return the move of largest Q + U (PUCT)."""
-        mean = self.total / np.maximum(1, self.visits)
+        """Return the move of largest Q + U (PUCT); a move not tried yet is taken to be worth what its node is."""
+        mean = np.where(self.visits > 0, self.total / np.maximum(1, self.visits), self.value)
         return int((mean + 1.5 * self.prior * math.sqrt(1 + self.visits.sum()) / (1 + self.visits)).argmax())
 
 
@@ -172,7 +139,7 @@ class AlphaZero:
     curriculum: bool = False
     positional: bool = False
     simulations: int = 16
-    largest: int = 12
+    largest: int = 16
     net: PairNet = field(init=False)
 
     def __post_init__(self) -> None:
@@ -186,12 +153,14 @@ class AlphaZero:
         """Play games from a graph; ends by itself once they bring nothing new."""
         optimiser = torch.optim.Adam(self.net.parameters(), lr=1e-3)
         games: list[list[tuple[Tensor, Tensor, float]]] = []
-        for _ in range(problem.budget):
-            start = graph
+        idle = 0
+        while idle < 20:
+            before, start = problem.evaluations, graph
             for edge in edges_of(graph):
                 if rng.random() < 1 / 3:
                     start = flipped(start, edge)
             games.append(self._play(problem, start, rng))
+            idle = idle + 1 if problem.evaluations == before else 0
             if len(games) % 4 == 0:
                 self._learn([step for game in games[-16:] for step in game], optimiser, rng)
 
@@ -199,13 +168,14 @@ class AlphaZero:
         node, steps = Node(graph), []
         node.expand(self.net, problem)
         while node.moves:
+            noise = rng.dirichlet(np.full(len(node.moves), 10 / len(node.moves)))
+            node.prior = 0.75 * node.prior + 0.25 * noise
             for _ in range(self.simulations):
                 self._simulate(problem, node)
             share = node.visits / node.visits.sum()
-            target = torch.zeros(problem.n, problem.n)
-            for (u, v), p in zip(node.moves, share.tolist(), strict=True):
-                target[u, v] = p
-            steps.append((node.x, target))
+            target = np.zeros((problem.n, problem.n), dtype=np.float32)
+            target[tuple(np.array(node.moves).T)] = share
+            steps.append((node.x, torch.from_numpy(target)))
             move = int(rng.choice(len(share), p=share))
             node = node.children[move]
         score = len(edges_of(node.graph)) / MOST_EDGES[problem.n - 1]
@@ -221,7 +191,7 @@ class AlphaZero:
                 node = node.children[move]
                 break
             node = node.children[move]
-        value = node.expand(self.net, problem) if not node.visits.any() else 0.0
+        value = node.expand(self.net, problem)
         for parent, move in path:
             parent.visits[move] += 1
             parent.total[move] += value
@@ -255,12 +225,11 @@ class AlphaZero:
 @hookimpl
 def assay_models() -> list[Model]:
     """Return the entrants."""
-    task, graphs = "numerics/discrete-search", ("c3-c4-free-graphs",)
-    curriculum = {"curriculum": True}
+    task, graphs, climbs = "numerics/discrete-search", ("c3-c4-free-graphs",), {"curriculum": True}
     return [
-        Model("tabu-curriculum", task, Tabu, curriculum, datasets=graphs),
+        Model("tabu-curriculum", task, Tabu, climbs, datasets=graphs),
         Model("tabu-scratch", task, Tabu, ablates="tabu-curriculum", datasets=graphs),
-        Model("alphazero-curriculum", task, AlphaZero, curriculum, datasets=graphs),
+        Model("alphazero-curriculum", task, AlphaZero, climbs, datasets=graphs),
         Model("alphazero-scratch", task, AlphaZero, ablates="alphazero-curriculum", datasets=graphs),
         Model(
             "alphazero-positional", task, AlphaZero, {"positional": True}, ablates="alphazero-scratch", datasets=graphs
@@ -311,7 +280,7 @@ def assay_papers() -> list[Paper]:
                 ),
                 Claim(
                     "alphazero-competitive",
-                    within(mean("alphazero-curriculum", 10, 12) - mean("tabu-curriculum", 10, 12), 1.0),
+                    within(mean("alphazero-curriculum", 10, 12, 14, 16) - mean("tabu-curriculum", 10, 12, 14, 16), 1.0),
                     says="AlphaZero and tabu search are both competitive.",
                 ),
             ],
