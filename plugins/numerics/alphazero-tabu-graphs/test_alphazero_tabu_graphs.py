@@ -81,8 +81,7 @@ def test_visits_of_a_tree_search_add_up_and_learning_lowers_the_loss():
     torch.manual_seed(0)
     player, problem, rng = AlphaZero(), Graphs(7, 10_000), np.random.default_rng(0)
     problem.known = -1e9
-    node = Node([0] * 7)
-    node.expand(player.net, problem)
+    node = Node([0] * 7, player.net, problem)
     for _ in range(20):
         player._simulate(problem, node)
     assert node.visits.sum() == 20

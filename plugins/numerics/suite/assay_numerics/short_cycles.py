@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 Adjacency = list[int]
 Edge = tuple[int, int]
 
@@ -45,3 +48,11 @@ def edges_of(adjacency: Adjacency) -> list[Edge]:
     """Return the edges (u, v), u < v."""
     n = len(adjacency)
     return [(u, v) for u in range(n) for v in range(u + 1, n) if adjacency[u] >> v & 1]
+
+
+def matrix(pairs: Sequence[Edge], nodes: int) -> NDArray[np.float32]:
+    """Return the symmetric 0/1 matrix (nodes, nodes) of pairs."""
+    out = np.zeros((nodes, nodes), dtype=np.float32)
+    for u, v in pairs:
+        out[u, v] = out[v, u] = 1.0
+    return out
