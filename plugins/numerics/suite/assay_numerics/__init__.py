@@ -8,13 +8,25 @@ from assay_numerics import (
     bifiltrations,
     discrete_search,
     equality_nlp,
+    goal_puzzles,
     hamming_shifts,
     json_vectors,
     linear_stream,
+    lyapunov,
     point_sampling,
 )
 
-ARENAS = (bifiltrations, discrete_search, equality_nlp, hamming_shifts, json_vectors, linear_stream, point_sampling)
+ARENAS = (
+    bifiltrations,
+    discrete_search,
+    equality_nlp,
+    goal_puzzles,
+    hamming_shifts,
+    json_vectors,
+    linear_stream,
+    lyapunov,
+    point_sampling,
+)
 
 
 @hookimpl

@@ -12,6 +12,7 @@ from assay import AssayError, Context, Dataset, Entrant, Metric, Model, Task
 
 from assay_numerics import tensor_rings
 from assay_numerics.common import clocked, generator, no_source
+from assay_numerics.short_cycles import Adjacency, violations
 
 State = tuple[int, ...]
 MOST_EDGES = (0, 1, 2, 3, 5, 6, 8, 10, 12, 15, 16, 18, 21, 23, 26, 28, 31, 34, 38, 41, 44, 47, 50, 54, 57, 61, 65, 68)
@@ -66,16 +67,6 @@ class Problem:
         return float(next((count for count, value in self.curve if value <= self.known + 1e-9), self.budget))
 
 
-def violations(adjacency: Sequence[int]) -> int:
-    """Return the number of triangles and 4-cycles of a graph given as a bit mask a node: counted pair by pair."""
-    triangles = squares = 0
-    for u, v in itertools.combinations(range(len(adjacency)), 2):
-        common = bin(adjacency[u] & adjacency[v]).count("1")
-        squares += common * (common - 1) // 2
-        triangles += common if adjacency[u] >> v & 1 else 0
-    return triangles // 3 + squares // 2
-
-
 class Graphs(Problem):
     """Graphs on n nodes, a bit an edge: minus the number of edges without 3- and 4-cycles, else how many there are."""
 
@@ -86,20 +77,24 @@ class Graphs(Problem):
 
     def value(self, state: State) -> float:
         """Return the value of edge bits (n (n - 1) / 2,)."""
-        adjacency = [0] * self.n
-        for (u, v), bit in zip(self.pairs, state, strict=True):
-            if bit:
-                adjacency[u] |= 1 << v
-                adjacency[v] |= 1 << u
-        return float(violations(adjacency) or -sum(state))
+        return float(violations(self.graph(state)) or -sum(state))
 
     def initial(self, rng: np.random.Generator) -> State:
         """Return the graph without edges."""
         del rng
         return (0,) * len(self.pairs)
 
-    def of(self, adjacency: Sequence[int]) -> State:
-        """Return the state of a graph given as a bit mask a node."""
+    def graph(self, state: State) -> Adjacency:
+        """Return the graph of a state, a bit mask a node."""
+        adjacency = [0] * self.n
+        for (u, v), bit in zip(self.pairs, state, strict=True):
+            if bit:
+                adjacency[u] |= 1 << v
+                adjacency[v] |= 1 << u
+        return adjacency
+
+    def of(self, adjacency: Adjacency) -> State:
+        """Return the state of a graph."""
         return tuple(adjacency[u] >> v & 1 for u, v in self.pairs)
 
     def smaller(self, n: int) -> Graphs:
