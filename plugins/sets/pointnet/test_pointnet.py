@@ -26,12 +26,12 @@ def test_the_alignment_is_the_identity_at_first():
 
 
 def test_critical_points_alone_decide():
-    """f(C_S) = f(S): all points that attain no channel's maximum can go; dropping a critical one is seen."""
+    """f(C_S) = f(S): all points that attain no channel's maximum can go; dropping every other critical one is seen."""
     net, x = PointNet(3, 10, tnet=False).double().eval(), clouds(400)[:1].double()
     critical = net.features(x)[0].argmax(0).unique()
     assert len(critical) <= min(256, 399)
     torch.testing.assert_close(net(x[:, critical]), net(x), rtol=0, atol=1e-12)
-    assert (net(x[:, critical[1:]]) - net(x)).abs().max() > 1e-9
+    assert (net(x[:, critical[::2]]) - net(x)).abs().max() > 1e-6
 
 
 def test_points_below_the_pooled_features_change_nothing():
