@@ -5,6 +5,11 @@ import torch
 from assay_deep_sets import DeepSets, DeepSetsClouds, Equivariant, commutant, layer_gap, outside
 
 
+@pytest.fixture(autouse=True)
+def _same_weights():
+    torch.manual_seed(0)
+
+
 def sets(n=7, inputs=3):
     """Four sets of n elements, the last two of them padding."""
     mask = torch.arange(n).expand(4, n) < n - 2

@@ -5,6 +5,11 @@ import torch
 from assay_pointnet import PointMLP, PointNet, TNet
 
 
+@pytest.fixture(autouse=True)
+def _same_weights():
+    torch.manual_seed(0)
+
+
 def clouds(n=40):
     return torch.randn(3, n, 3, generator=torch.Generator().manual_seed(0))
 
@@ -21,12 +26,12 @@ def test_the_alignment_is_the_identity_at_first():
 
 
 def test_critical_points_alone_decide():
-    """f(C_S) = f(S): all points that attain no channel's maximum can go; dropping a critical one is seen."""
+    """f(C_S) = f(S): all points that attain no channel's maximum can go; dropping every other critical one is seen."""
     net, x = PointNet(3, 10, tnet=False).double().eval(), clouds(400)[:1].double()
     critical = net.features(x)[0].argmax(0).unique()
     assert len(critical) <= min(256, 399)
-    assert torch.equal(net(x[:, critical]), net(x))
-    assert not torch.equal(net(x[:, critical[1:]]), net(x))
+    torch.testing.assert_close(net(x[:, critical]), net(x), rtol=0, atol=1e-12)
+    assert (net(x[:, critical[::2]]) - net(x)).abs().max() > 1e-6
 
 
 def test_points_below_the_pooled_features_change_nothing():
@@ -36,7 +41,7 @@ def test_points_below_the_pooled_features_change_nothing():
     admitted = (net.features(more) <= net.features(x).amax(1, keepdim=True)).all(-1)[0]
     assert admitted.any()
     assert not admitted.all()
-    assert torch.equal(net(torch.cat([x, more[:, admitted]], 1)), net(x))
+    torch.testing.assert_close(net(torch.cat([x, more[:, admitted]], 1)), net(x), rtol=0, atol=1e-12)
 
 
 def test_mean_pooling_has_no_critical_set():

@@ -6,6 +6,11 @@ from assay_set_transformer import ENCODERS, MAB, PMA, SetTransformer
 from torch import nn
 
 
+@pytest.fixture(autouse=True)
+def _same_weights():
+    torch.manual_seed(0)
+
+
 def sets(n=6, width=8):
     mask = torch.arange(n).expand(3, n) < n - 2
     return torch.randn(3, n, width, generator=torch.Generator().manual_seed(0)).double(), mask
