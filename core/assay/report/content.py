@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Iterable, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +33,22 @@ class Sources:
 
 def gather(sources: Sources) -> dict[str, Any]:
     """Return the page's data. Reads, imports no plugin; raises AssayError when the store or a file cannot be read."""
-    with Store(sources.store, create=False) as store:
+    with _uncollected(), Store(sources.store, create=False) as store:
         records = list(store.records())
         known = {task: store.metrics(task) for task in {r.cell.task for r in records}}
-    return compose(records, known, papers(sources.verdicts, sources.plugins), sources.title)
+        return compose(records, known, papers(sources.verdicts, sources.plugins), sources.title)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from going through a million objects that all stay: it takes a fifth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def compose(records: Sequence[Record], known: Known, papers: Sequence[Any], title: str) -> dict[str, Any]:

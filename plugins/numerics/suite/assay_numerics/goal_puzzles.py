@@ -299,9 +299,9 @@ METRICS = [
     Metric("nodes_expanded", lambda o: float(o["expanded"].mean()), ("expanded",), "down", "nodes", bounds=(0, np.inf)),
 ]
 DATASETS = [
-    Dataset("eight-puzzle", "goal-puzzle", eight_puzzle, title="3 x 3 sliding puzzle"),
-    Dataset("pocket-cube", "goal-puzzle", pocket_cube, title="2 x 2 x 2 cube, quarter turns"),
-    Dataset("lights-out-4", "goal-puzzle", lights_out_4, title="4 x 4 Lights Out"),
+    Dataset("eight-puzzle", "goal-puzzle", eight_puzzle, title="3 x 3 sliding puzzle, synthetic"),
+    Dataset("pocket-cube", "goal-puzzle", pocket_cube, title="2 x 2 x 2 cube, quarter turns, synthetic"),
+    Dataset("lights-out-4", "goal-puzzle", lights_out_4, title="4 x 4 Lights Out, synthetic"),
 ]
 TASK = Task(
     ID,

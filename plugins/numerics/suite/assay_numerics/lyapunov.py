@@ -273,7 +273,9 @@ class NearestPair:
 ID = "numerics/lyapunov"
 MODELS = [Model("quadratic-lmi", ID, QuadraticLMI), Model("nearest-training-pair", ID, NearestPair)]
 METRICS = [Metric("valid_rate", lambda o: float(o["valid"].mean()), ("valid",), "up", "fraction", bounds=(0, 1))]
-DATASETS = [Dataset("polynomial-fields", "lyapunov-pairs", polynomial_fields, title="planar fields, both ways drawn")]
+DATASETS = [
+    Dataset("polynomial-fields", "lyapunov-pairs", polynomial_fields, title="planar fields, both ways drawn, synthetic")
+]
 TASK = Task(
     ID,
     schema="lyapunov-pairs",
