@@ -124,8 +124,12 @@ def demo() -> int:
 
 
 def test(arguments: "list[str]") -> int:
-    """Run linter, formatter, type checker and tests; return the first status that is not 0."""
-    checks = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *arguments]]
+    """Run linter, formatter, type checker and tests; return the first status that is not 0.
+
+    Without arguments for pytest, the tests marked `slow` are left out: `dev.py test -m slow` runs them.
+    """
+    chosen = arguments or ["-m", "not slow"]
+    checks = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *chosen]]
     for check in checks:
         print(f"\n$ {' '.join(check)}", flush=True)
         status = subprocess.run([str(PYTHON), "-m", *check], cwd=ROOT).returncode
