@@ -112,15 +112,16 @@ class PinnedThreads:
     """
 
     def __init__(self) -> None:
+        from threadpoolctl import ThreadpoolController
+
+        self._make = ThreadpoolController
         self._modules = 0
         self._controller: Any = None
         self._undo: list[Callable[[], None]] = []
 
     def __enter__(self) -> None:
         if self._modules != len(sys.modules):
-            from threadpoolctl import ThreadpoolController
-
-            self._controller = ThreadpoolController()
+            self._controller = self._make()
             self._modules = len(sys.modules)
         torch = sys.modules.get("torch")
         if torch is not None:

@@ -142,7 +142,8 @@ def _settings() -> dict[str, Any]:
     """Return what the process shares and nobody should change."""
     found: dict[str, Any] = {
         "working folder": os.getcwd(),
-        "environment": dict(os.environ),
+        # torch itself sets one of its own at the first optimiser
+        "environment": {name: value for name, value in os.environ.items() if not name.startswith("TORCHINDUCTOR_")},
         "recursion": sys.getrecursionlimit(),
     }
     torch = sys.modules.get("torch")
