@@ -140,3 +140,9 @@ def test_pytest_applies_the_kit_to_the_folders_that_it_collects(pytester):
     outcomes = result.parseoutcomes()
     assert outcomes["passed"] > 20
     assert outcomes["failed"] <= 2  # the licence; and the README, which names papers that are not beside it here
+
+
+def test_a_verdict_that_rests_on_other_sources_is_stale(tmp_path, monkeypatch):
+    sources = ("paper/verdict.json", '"scale"', '"sources": {"assay_weights:Weighted": "0"}, "scale"')
+    report = examined(copied(tmp_path / "weights", sources), monkeypatch, "verdict-fresh")
+    assert report.results[0].findings == ("verdict.json rests on other sources than these: assay_weights:Weighted",)

@@ -129,7 +129,7 @@ def test_looks_stop_when_a_claim_is_decided_and_go_on_when_not(toy):
 
 def test_force_runs_the_cells_of_each_look_once(toy):
     ran = []
-    verdicts(until_conclusive=8, force=True, progress=lambda done, total, record: record and ran.append(record.digest))
+    verdicts(until_conclusive=8, force=True, progress=lambda event: event.record and ran.append(event.record.digest))
     assert len(ran) == len(set(ran))
 
 

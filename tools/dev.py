@@ -116,6 +116,7 @@ def demo() -> int:
         ("run", "sets/point-clouds", "--scale", "smoke", "--seeds", "3"),
         ("compare", "sets/point-clouds", "--scale", "smoke"),
         ("verify", "deep-sets", "--scale", "smoke"),
+        ("report", "--out", ".assay/report.html", "--title", "assay demo"),
     ]
     status = max(assay(*step) for step in steps)
     print(f"\nrecords: {ROOT / '.assay' / 'records.db'}\nnext:    . .venv/bin/activate; assay --help", flush=True)
@@ -123,8 +124,12 @@ def demo() -> int:
 
 
 def test(arguments: "list[str]") -> int:
-    """Run linter, formatter, type checker and tests; return the first status that is not 0."""
-    checks = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *arguments]]
+    """Run linter, formatter, type checker and tests; return the first status that is not 0.
+
+    Without arguments for pytest, the tests marked `slow` are left out: `dev.py test -m slow` runs them.
+    """
+    chosen = arguments or ["-m", "not slow"]
+    checks = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *chosen]]
     for check in checks:
         print(f"\n$ {' '.join(check)}", flush=True)
         status = subprocess.run([str(PYTHON), "-m", *check], cwd=ROOT).returncode

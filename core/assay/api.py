@@ -12,7 +12,8 @@ from assay.differing import differ
 from assay.entering import enter_data, enter_models
 from assay.errors import AssayError, unknown
 from assay.executors import Executor
-from assay.leaderboard import Leaderboard, latest, leaderboards
+from assay.export import SCHEMA, flat, table
+from assay.leaderboard import Leaderboards, latest, leaderboards
 from assay.plan import Planner, Selection, seeds_of
 from assay.resampling import Difference
 from assay.running import Progress, Run, execute
@@ -22,6 +23,9 @@ from assay.verifying import verify
 
 if TYPE_CHECKING:
     import pandas as pd
+
+COLUMNS = ("task", "dataset", "model", "seed", "scale", "backend", "digest", "reason", "protocol")
+"""By which `records` selects."""
 
 __all__ = ["compare", "differences", "flat", "records", "run", "verify"]
 
@@ -96,7 +100,7 @@ def compare(
     dataset: str | None = None,
     scale: str = "small",
     store: str | None = None,
-) -> list[Leaderboard]:
+) -> Leaderboards:
     """Return a leaderboard for each data set of a task, from the store alone: no plugin is imported."""
     found, name, (direction, unit), _ = _measured(task, metric, dataset, scale, store)
     return leaderboards(found, name, direction, unit)
@@ -136,32 +140,23 @@ def _measured(
 
 
 def records(store: str | None = None, **equal: Any) -> pd.DataFrame:
-    """Return the stored records as a pandas DataFrame, one row a cell, columns `metric.NAME` and `cost.NAME`."""
-    import pandas as pd
+    """Return the stored records as a pandas DataFrame, one row a cell; docs/report.md describes the columns.
 
+    `equal` keeps those whose columns equal what is given: `task="sets/point-clouds"`, `scale="small"`. Raises AssayError
+    for a column that does not exist.
+    """
+    try:
+        import pandas as pd
+    except ModuleNotFoundError as error:
+        raise AssayError("assay.records needs pandas: pip install 'assay[pandas]'") from error
+
+    for name in equal:
+        if name not in COLUMNS:
+            raise unknown("column", name, COLUMNS)
     with Store(store, create=False) as opened:
-        rows = [flat(record) for record in opened.records(**equal)]
-    return pd.DataFrame(rows)
-
-
-def flat(record: Record) -> dict[str, Any]:
-    """Return a record as one row of a table."""
-    cell = record.cell
-    return {
-        "task": cell.task,
-        "dataset": cell.dataset,
-        "model": cell.model,
-        **{f"param.{name}": value for name, value in cell.params},
-        "seed": cell.seed,
-        "scale": cell.scale,
-        "backend": cell.backend,
-        **{f"metric.{name}": value for name, value in record.metrics.items()},
-        **{f"cost.{name}": value for name, value in record.costs.items()},
-        "seconds": record.seconds,
-        "reason": record.reason,
-        "detail": record.detail,
-        "digest": record.digest,
-    }
+        found = pd.DataFrame(table(opened.records(**equal)))
+    found.attrs["assay_schema"] = SCHEMA
+    return found
 
 
 def _catalog_for(names: Sequence[str]) -> Catalog:

@@ -18,6 +18,8 @@ COMMANDS = (
     "verify",
     "power",
     "compare",
+    "report",
+    "export",
     "track",
     "check",
     "new",

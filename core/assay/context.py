@@ -129,8 +129,8 @@ class PinnedThreads:
             self._undo.append(lambda: torch.set_num_threads(threads))
             torch.set_num_threads(THREADS)
         limited = self._controller.limit(limits=THREADS)
-        before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(THREADS)))
+        before = {name: os.environ.get(name) for name in THREAD_VARIABLES if os.environ.get(name) != str(THREADS)}
+        os.environ.update(dict.fromkeys(before, str(THREADS)))
         self._undo += [limited.restore_original_limits, lambda: _restore(before)]
 
     def __exit__(self, *exception: object) -> None:

@@ -46,15 +46,16 @@ def enter_data(planner: Planner, names: Sequence[str], data: Mapping[str, str], 
         return ()
     catalog = planner.catalog
     task = catalog.task(_task_of(names, catalog, "data"))
-    if task.schema not in catalog.schemas:
-        raise AssayError(f"task {task.id} takes no data of your own: its suite registers no schema {task.schema!r}")
-    schema = catalog.schemas[task.schema]
+    schema = catalog.schemas.get(task.schema)
     for name, path in data.items():
         if not re.fullmatch(r"[\w.-]+", name):
             raise AssayError(f"data {name!r}: name it with letters, digits, '-', '_' and '.'")
         full = f"{task.family}/{name}"
         existing: Dataset | None = catalog.datasets.get(full)
+        if existing is None and schema is None:
+            raise AssayError(f"task {task.id} takes no data of your own: its suite registers no schema {task.schema!r}")
         if existing is None:
+            assert schema is not None
             own.check(path, task, schema)
             catalog.datasets[full] = own.dataset_of(name, schema)
         elif scale != "full":

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from assay import stats
+from assay import notebook, stats
 from assay.errors import unknown
 from assay.spec import COSTS, Record, show_params
 
@@ -55,6 +55,33 @@ class Leaderboard:
     notes: tuple[str, ...] = ()
     pareto: str = ""
 
+    def __repr__(self) -> str:
+        """Return the table as text."""
+        return notebook.leaderboard(self).text()
+
+    def _repr_html_(self) -> str:
+        return notebook.leaderboard(self).html()
+
+    @property
+    def best(self) -> str | None:
+        """The entrant that is told apart from every other and better than all, None when there is none."""
+        if len(self.rows) < 2 or not self.rows[0].rank:
+            return None
+        first = self.rows[0]  # beyond 26 groups letters repeat, and what is told apart may be taken for not
+        shared = any(set(row.groups) & set(first.groups) for row in self.rows[1:])
+        return None if shared else first.entrant
+
+
+class Leaderboards(list[Leaderboard]):
+    """Leaderboards, a list that a notebook shows whole."""
+
+    def __repr__(self) -> str:
+        """Return the tables as text."""
+        return "\n\n".join(map(repr, self))
+
+    def _repr_html_(self) -> str:
+        return "".join(board._repr_html_() for board in self)
+
 
 def label(record: Record, *, backend: bool = False) -> str:
     """Return how an entrant is named in a table: its id, parameters that differ from its own, its backend."""
@@ -71,31 +98,41 @@ def latest(records: Iterable[Record]) -> list[Record]:
 
 def leaderboards(
     records: Iterable[Record], metric: str, direction: str, unit: str, *, alpha: float = ALPHA
-) -> list[Leaderboard]:
+) -> Leaderboards:
     """Return a leaderboard for each (task, data set, scale) among the records, from records of its newest protocol."""
     groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in latest(records):
         groups[record.cell.task, record.cell.dataset, record.cell.scale].append(record)
-    boards = []
+    boards = Leaderboards()
     for (task, dataset, scale), group in sorted(groups.items()):
-        newest = max(group, key=lambda r: r.finished).protocol
-        current = [r for r in group if r.protocol == newest]
-        older = {label(r) for r in group if r.protocol != newest} - {label(r) for r in current}
-        notes = (
-            [f"left out, as measured under an older protocol: {', '.join(sorted(older))}; run them again"]
-            if older
-            else []
-        )
-        rows = _rows(current, metric, direction, alpha)
-        boards.append(Leaderboard(task, dataset, scale, metric, direction, unit, tuple(rows), tuple(notes)))
+        current, notes = comparable(group)
+        rows = rank(entrants(current), metric, direction, alpha)
+        boards.append(Leaderboard(task, dataset, scale, metric, direction, unit, tuple(rows), notes))
     return boards
 
 
-def _rows(records: Sequence[Record], metric: str, direction: str, alpha: float) -> list[Row]:
+def comparable(records: Sequence[Record]) -> tuple[list[Record], tuple[str, ...]]:
+    """Return the records of the newest protocol among those of one arena, and what is left out by that."""
+    newest = max(records, key=lambda r: r.finished).protocol
+    current = [r for r in records if r.protocol == newest]
+    if len(current) == len(records):
+        return current, ()
+    older = {label(r) for r in records if r.protocol != newest} - {label(r) for r in current}
+    note = f"left out, as measured under an older protocol: {', '.join(sorted(older))}; run them again"
+    return current, (note,) if older else ()
+
+
+def entrants(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Return the records of one arena by the name of their entrant; it names the backend where there are several."""
     several = len({r.cell.backend for r in records}) > 1
-    by_entrant: dict[str, list[Record]] = defaultdict(list)
+    found: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        by_entrant[label(record, backend=several)].append(record)
+        found[label(record, backend=several)].append(record)
+    return dict(found)
+
+
+def rank(by_entrant: Mapping[str, Sequence[Record]], metric: str, direction: str, alpha: float = ALPHA) -> list[Row]:
+    """Return the entrants of one arena by a metric, best first, from records of one protocol."""
     values = {
         name: {r.cell.seed: v for r in group if r.ok and (v := r.value(metric)) is not None}
         for name, group in by_entrant.items()
@@ -132,22 +169,45 @@ def _better(
 ) -> set[tuple[str, str]]:
     """Return the pairs (better, worse) that a paired two-sided t test tells apart, Holm-corrected over all pairs."""
     pairs = list(itertools.combinations(values, 2))
-    tests = [_compare(values[a], values[b], exact, alpha) for a, b in pairs]
-    adjusted = stats.holm([min(1.0, 2 * min(t.p_holds, t.p_fails)) for t in tests])
-    found = set()
-    for (a, b), test, p in zip(pairs, tests, adjusted, strict=True):
-        if p <= alpha:
-            a_is_larger = test.p_holds < test.p_fails
-            found.add((a, b) if a_is_larger == (direction == "up") else (b, a))
+    tests = _compare_all(values, pairs, exact, alpha)
+    adjusted = stats.holm([p for p, _ in tests])
+    return {
+        (a, b) if a_is_larger == (direction == "up") else (b, a)
+        for (a, b), (_, a_is_larger), p in zip(pairs, tests, adjusted, strict=True)
+        if p <= alpha
+    }
+
+
+def _compare_all(
+    values: Mapping[str, Mapping[int, float]], pairs: Sequence[tuple[str, str]], exact: bool, alpha: float
+) -> list[tuple[float, bool]]:
+    """Return for each pair the two-sided p-value, and whether the first is larger.
+
+    Pairs with the same seeds are tested together: one by one, the 190 pairs of 20 entrants take longer than all else.
+    """
+    found = [(1.0, False)] * len(pairs)
+    by_seeds: dict[frozenset[int], list[int]] = defaultdict(list)
+    for place, (a, b) in enumerate(pairs):
+        by_seeds[frozenset(values[a].keys() & values[b].keys())].append(place)
+    for shared, places in by_seeds.items():
+        seeds = sorted(shared)
+        names = {name for place in places for name in pairs[place]}
+        table = {name: np.array([values[name][seed] for seed in seeds]) for name in names}
+        rows = np.array([table[pairs[place][0]] - table[pairs[place][1]] for place in places])
+        p, larger, varies = stats.t_tests(rows) if len(seeds) > 1 else (rows, rows, np.zeros(len(rows), dtype=bool))
+        for i, place in enumerate(places):
+            if varies[i]:
+                found[place] = (float(p[i]), bool(larger[i]))
+            elif seeds:
+                found[place] = _compare(rows[i].tolist(), exact, alpha)
     return found
 
 
-def _compare(a: Mapping[int, float], b: Mapping[int, float], exact: bool, alpha: float) -> stats.Test:
-    shared = sorted(set(a) & set(b))
-    if not shared:
-        return stats.undecided(math.nan, "no seed in common")
-    test = stats.above([a[s] - b[s] for s in shared], 0.0, alpha, exact=exact)
-    return stats.undecided(0.0, "equal") if exact and test.certain and test.effect == 0 else test
+def _compare(differences: Sequence[float], exact: bool, alpha: float) -> tuple[float, bool]:
+    test = stats.above(differences, 0.0, alpha, exact=exact)
+    if exact and test.certain and test.effect == 0:
+        return 1.0, False
+    return min(1.0, 2 * min(test.p_holds, test.p_fails)), test.p_holds < test.p_fails
 
 
 def groups(entrants: Sequence[str], better: Collection[tuple[str, str]]) -> list[tuple[str, ...]]:

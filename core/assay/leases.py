@@ -50,12 +50,12 @@ class Leases:
 
         def work(connection: sa.Connection) -> set[str]:
             void = LEASES.delete().where(LEASES.c.owner.in_(dead))
-            rows = [{"digest": d, "owner": self._owner, "expires": now + SECONDS} for d in wanted]
-            ask: Any = insert(self._store.dialect, LEASES).values(rows)
             taken = {"owner": self._owner, "expires": now + SECONDS}
+            ask: Any = insert(self._store.dialect, LEASES).values(digest=sa.bindparam("leased"), **taken)
             connection.execute(void)
             connection.execute(
-                ask.on_conflict_do_update(index_elements=["digest"], set_=taken, where=LEASES.c.expires < now)
+                ask.on_conflict_do_update(index_elements=["digest"], set_=taken, where=LEASES.c.expires < now),
+                [{"leased": digest} for digest in wanted],
             )
             mine = sa.select(LEASES.c.digest).where(LEASES.c.owner == self._owner, LEASES.c.digest.in_(wanted))
             return set(connection.execute(mine).scalars())

@@ -44,8 +44,7 @@ class Module:
                 self.bound.setdefault(bound, []).append(statement)
             if "*" in names or _acts(statement):
                 self.effects.append(statement)
-        if loaded.differs(name, path, tree):
-            raise AssayError(f"{path} was changed after it was imported: start Python anew, or reload {name}")
+        self.outdated = f"{path} was changed after it was imported" if loaded.differs(name, path, tree) else ""
 
     def reached(self, symbol: str | None) -> list[ast.stmt]:
         """Return the statements that bind a symbol (all of them for None or an unknown one), or those that act."""
@@ -133,7 +132,10 @@ class Reach:
 
     def _module(self, name: str) -> Module:
         if name not in self._modules:
-            self._modules[name] = Module(name, self.path(name) or name)
+            module = Module(name, self.path(name) or name)
+            if module.outdated:
+                raise AssayError(f"{module.outdated}: start Python anew, or reload {name}")
+            self._modules[name] = module
         return self._modules[name]
 
 

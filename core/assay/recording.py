@@ -25,6 +25,12 @@ def as_dict(found: Verification) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "paper": found.paper.id,
+        "title": found.paper.title,
+        "year": found.paper.year,
+        "arxiv": found.paper.arxiv,
+        "family": found.paper.family,
+        "notes": " ".join(found.paper.notes.split()),
+        "entrants": [{"id": m.id, "task": m.task, "ablates": m.ablates} for m in found.entrants],
         "assay": assay.__version__,
         "scale": found.scale,
         "backend": found.backend,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from assay import examples
+from assay import examples, notebook
 from assay.catalog import Catalog
 from assay.cell import Job, notify
 from assay.executors import Executor, Work, crew
@@ -50,6 +50,13 @@ class Run:
 
     def __len__(self) -> int:
         return len(self.digests)
+
+    def __repr__(self) -> str:
+        """Return what became of each entrant as a table of text."""
+        return notebook.run(self).text()
+
+    def _repr_html_(self) -> str:
+        return notebook.run(self).html()
 
 
 def execute(

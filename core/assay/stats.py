@@ -94,6 +94,19 @@ def above(values: Sequence[float], bound: float, alpha: float, *, exact: bool = 
     return Test(mean, low, high, (mean - bound) / sd, t_sf(t, len(x) - 1), t_sf(-t, len(x) - 1), "paired t", sd=sd)
 
 
+def t_tests(rows: Array) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return for each row of (tests, seeds >= 2) what `above` says of its mean and 0, for many tests at once.
+
+    Two-sided p-values, whether the mean is positive, and whether the row varies: the p-value of one that does not is
+    no t test's, `above` has to say.
+    """
+    n = rows.shape[1]
+    mean, sd = rows.mean(1), rows.std(1, ddof=1)
+    varies = np.ptp(rows, 1) > 1e-12 * np.maximum(1.0, np.abs(rows).max(1))
+    t = np.abs(mean) / np.where(varies, sd, 1.0) * math.sqrt(n)
+    return 2 * special.stdtr(n - 1, -t), mean > 0, varies
+
+
 def below(values: Sequence[float], bound: float, alpha: float, *, exact: bool = False, strict: bool = True) -> Test:
     """Test mean < bound: `above` of the negated values. `standardised` keeps its meaning: positive where it holds."""
     test = above([-v for v in values], -bound, alpha, exact=exact, strict=strict)

@@ -216,6 +216,10 @@ class Store:
     def __len__(self) -> int:
         return int(self._read(sa.select(sa.func.count()).select_from(RECORDS))[0][0])
 
+    def stamp(self) -> str:
+        """Return a text that changes whenever a record is written."""
+        return "-".join(map(str, self._read(sa.select(sa.func.count(), sa.func.max(RECORDS.c.finished)))[0]))
+
     def close(self) -> None:
         """Close the connection. What was put is on disk already."""
         self._connection.close()

@@ -123,10 +123,17 @@ def record_of(row: Any) -> Record:
         row["reason"],
         row["detail"],
         row["seconds"],
-        json.loads(row["content"]),
+        dict(_environment(row["content"])),
         row["finished"],
         row["protocol"],
     )
+
+
+@functools.lru_cache(maxsize=256)
+def _environment(content: str) -> dict[str, str]:
+    """Return an environment, parsed once: thousands of records share one."""
+    found: dict[str, str] = json.loads(content)
+    return found
 
 
 def _hashable(value: Any) -> Any:

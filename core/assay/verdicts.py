@@ -14,11 +14,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from assay import stats
+from assay import notebook, stats
 from assay.claims import Claim
 from assay.deciding import decide, shown
 from assay.expressions import Score
-from assay.spec import Paper, Record
+from assay.spec import Model, Paper, Record
 from assay.stats import Test
 
 ALPHA = 0.05
@@ -75,8 +75,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Verification:
-    """The verdicts on a paper, in the order of its claims, the records that they rest on, and the digests of the source
-    statements that those rest on, by `module:symbol`.
+    """The verdicts on a paper, in the order of its claims, the records that they rest on, the digests of the source
+    statements that those rest on, by `module:symbol`, and the entrants that the paper registers.
     """
 
     paper: Paper
@@ -85,6 +85,14 @@ class Verification:
     backend: str
     records: tuple[Record, ...]
     sources: Mapping[str, str] = field(default_factory=dict)
+    entrants: tuple[Model, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return the verdicts as a table of text."""
+        return notebook.verification(self).text()
+
+    def _repr_html_(self) -> str:
+        return notebook.verification(self).html()
 
     @property
     def seconds(self) -> float:

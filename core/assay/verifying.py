@@ -17,7 +17,7 @@ from assay.plan import Measurement, Planner, seeds_of
 from assay.reach import Reach
 from assay.running import Progress, execute
 from assay.sources import closure
-from assay.spec import SCALES, Paper, Record
+from assay.spec import SCALES, Model, Paper, Record
 from assay.stats import spend
 from assay.store import Store
 from assay.verdicts import ALPHA, Sample, Verdict, Verification, judge
@@ -37,10 +37,15 @@ class Trial:
     missing: dict[str, str] = field(default_factory=dict)
 
     @property
-    def own(self) -> set[str]:
+    def entrants(self) -> list[Model]:
         """The entrants that the paper itself registers."""
         origins = self.catalog.origins
-        return {m for t, m in self.catalog.models if origins.get(("model", (t, m))) == self.plugin.name}
+        return [m for key, m in self.catalog.models.items() if origins.get(("model", key)) == self.plugin.name]
+
+    @property
+    def own(self) -> set[str]:
+        """The ids of the paper's own entrants."""
+        return {m.id for m in self.entrants}
 
     def jobs(self, counts: Mapping[str, int]) -> list[Job]:
         """Return the jobs that the claims need, each claim at its number of seeds, neighbours sharing their data."""
@@ -141,7 +146,8 @@ def verify(
     ordered = tuple(decided[c.id] for c in claims)
     reach = Reach(p.module.partition(".")[0] for p in trial.catalog.plugins)
     sources = closure(jobs, trial.plugin.module, reach)
-    return Verification(trial.paper, ordered, scale, backend, tuple(records[d] for d in sorted(records)), sources)
+    kept = tuple(records[d] for d in sorted(records))
+    return Verification(trial.paper, ordered, scale, backend, kept, sources, tuple(trial.entrants))
 
 
 def stored(paper: str, *, scale: str = "small", backend: str = "cpu", store: str | None = None) -> list[Verdict]:

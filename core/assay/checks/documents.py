@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from assay.checks.kit import Check, NotApplicable
 from assay.checks.subject import Subject
+from assay.sources import changed
 
 
 def readme_fresh(subject: Subject) -> Iterator[str]:
@@ -18,13 +19,15 @@ def readme_fresh(subject: Subject) -> Iterator[str]:
 
 
 def verdict_fresh(subject: Subject) -> Iterator[str]:
-    """The recorded claims are those of the code."""
+    """The recorded claims are those of the code, and rest on its present sources."""
     if not subject.recorded.get("claims"):
         raise NotApplicable("nothing was recorded")
     recorded = {claim["id"]: claim["check"] for claim in subject.recorded["claims"]}
     for claim in subject.paper.claims:
         if recorded.get(claim.id) != str(claim.check):
             yield f"claim {claim.id} was recorded as {recorded.get(claim.id, 'nothing')!r}, the code says '{claim.check}'"
+    if changes := changed(subject.recorded.get("sources", {})):
+        yield f"verdict.json rests on other sources than these: {', '.join(changes[:4])}"
 
 
 CHECKS = (

@@ -63,7 +63,8 @@ def _run(subject: Subject, model: Model) -> Ran:
             again = runner.run(jobs[1])
         with watched():
             other = runner.run(jobs[2])
-    seen.cpu_seconds = warm.cpu_seconds
+    # libraries set variables and draw numbers when they are first used, which is not the entrant's doing
+    seen = dataclasses.replace(seen, settings=warm.settings, generators=warm.generators, cpu_seconds=warm.cpu_seconds)
     return Ran(model, jobs[0], first, again, other, seen)
 
 

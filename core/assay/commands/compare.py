@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     boards = api.compare(args.task, **asked)
     differences = api.differences(args.task, **asked) if args.examples else {}
     if args.pareto:
-        boards = [leaderboard.with_front(board, args.pareto) for board in boards]
+        boards = leaderboard.Leaderboards(leaderboard.with_front(board, args.pareto) for board in boards)
     centres = across.centres(boards) if args.iqm else None
     profile = across.profile(boards) if args.profile else None
     if args.json:

@@ -8,23 +8,11 @@ from typing import Any
 
 import torch
 from assay import Claim, Context, Metric, Model, Paper, hookimpl, score, worst
-from assay_sets.baselines import mlp
+from assay_sets.baselines import mlp, pooled
 from torch import Tensor, nn
 
 SIZES = (2, 3, 5, 8)
 """Numbers of elements at which the commutant of the permutation matrices is computed."""
-
-
-def pool_real(h: Tensor, mask: Tensor, pool: str) -> Tensor:
-    """Return the sum, mean or max over real elements: h (B, N, D), mask (B, N), to (B, D)."""
-    if pool == "max":
-        return h.masked_fill(~mask[..., None], -torch.inf).amax(1)
-    total = (h * mask[..., None]).sum(1)
-    if pool == "mean":
-        return total / mask.sum(1, keepdim=True).clamp_min(1)
-    if pool == "sum":
-        return total
-    raise ValueError(f"pool must be sum, mean or max, got {pool!r}")
 
 
 class DeepSets(nn.Module):
@@ -38,7 +26,7 @@ class DeepSets(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Return predictions."""
-        return self.rho(pool_real(self.phi(x).tanh(), mask, self.pool))
+        return self.rho(pooled(self.phi(x).tanh(), mask, self.pool))
 
 
 class Equivariant(nn.Module):

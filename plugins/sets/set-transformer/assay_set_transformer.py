@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from assay import Claim, Context, Metric, Model, Paper, hookimpl, score, slope, within
+from assay_sets.baselines import pooled
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -89,11 +90,6 @@ class PMA(nn.Module):
         return self.mab(self.seed.expand(len(z), -1, -1), self.ff(z).relu(), mask)[:, 0]
 
 
-def mean_pool(z: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Return the mean over real elements, (B, n, d) -> (B, d)."""
-    return z.mean(1) if mask is None else (z * mask[..., None]).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
-
-
 ENCODERS = {"isab": ISAB, "sab": SAB, "rff": RFF}
 
 
@@ -113,7 +109,7 @@ class SetTransformer(nn.Module):
         super().__init__()
         self.embed = nn.Linear(inputs, width)
         self.blocks = nn.ModuleList(ENCODERS[encoder](width, norm) for _ in range(2))
-        self.pool = {"pma": lambda: PMA(width, norm), "mean": lambda: mean_pool}[pool]()
+        self.pool = {"pma": lambda: PMA(width, norm), "mean": lambda: pooled}[pool]()
         self.out = nn.Linear(width, outputs or classes)
 
     def encode(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

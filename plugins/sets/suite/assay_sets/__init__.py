@@ -4,7 +4,31 @@ from __future__ import annotations
 
 from assay import Dataset, Metric, Model, Schema, Suite, Task, hookimpl
 
-from assay_sets import baselines, digits, draws, metrics, point_clouds, set_statistics, shapes
+from assay_sets import (
+    baselines,
+    baselines_orders,
+    baselines_subsets,
+    convex_hull,
+    digits,
+    draws,
+    hulls,
+    metrics,
+    multisets,
+    orders,
+    permutation_recovery,
+    point_clouds,
+    relative_pose,
+    scenes,
+    set_statistics,
+    shapes,
+    star,
+    subset_selection,
+    subsets,
+    sum_embedding,
+    variable_order,
+    view_sets,
+    views,
+)
 
 
 @hookimpl
@@ -21,19 +45,40 @@ def assay_suites() -> list[Suite]:
 @hookimpl
 def assay_tasks() -> list[Task]:
     """Return the family's arenas."""
-    return [point_clouds.TASK, set_statistics.TASK]
+    return [
+        point_clouds.TASK,
+        set_statistics.TASK,
+        permutation_recovery.TASK,
+        convex_hull.TASK,
+        subset_selection.TASK,
+        sum_embedding.TASK,
+        variable_order.TASK,
+        view_sets.TASK,
+        relative_pose.TASK,
+    ]
 
 
 @hookimpl
 def assay_schemas() -> list[Schema]:
     """Return the forms of data that a user can bring."""
-    return [point_clouds.SCHEMA, set_statistics.SCHEMA]
+    return [
+        point_clouds.SCHEMA,
+        set_statistics.SCHEMA,
+        permutation_recovery.SCHEMA,
+        convex_hull.SCHEMA,
+        subset_selection.SCHEMA,
+        sum_embedding.SCHEMA,
+        variable_order.SCHEMA,
+        view_sets.SCHEMA,
+        relative_pose.SCHEMA,
+    ]
 
 
 @hookimpl
 def assay_datasets() -> list[Dataset]:
     """Return the family's data sets."""
     clouds, sets = point_clouds.SCHEMA.id, set_statistics.SCHEMA.id
+    items, choices = permutation_recovery.SCHEMA.id, subset_selection.SCHEMA.id
     return [
         Dataset("shapes-3d", clouds, shapes.shapes_3d, title="ten 3-D surfaces, synthetic"),
         Dataset(
@@ -45,16 +90,55 @@ def assay_datasets() -> list[Dataset]:
         ),
         Dataset("set-max", sets, draws.set_max, title="maximum of numbers, synthetic"),
         Dataset("gauss-statistics", sets, draws.gauss_statistics, title="entropy of a Gaussian, synthetic"),
+        Dataset("float-sort", items, orders.float_sort, title="numbers to sort, synthetic"),
+        Dataset("digit-sort", items, orders.digit_sort, title="two-digit images to sort", licence="BSD (scikit-learn)"),
+        Dataset("digit-jigsaw", items, orders.digit_jigsaw, title="patches of MNIST digits", licence="CC BY-SA 3.0"),
+        Dataset("uniform-square", convex_hull.SCHEMA.id, hulls.uniform_square, title="points of a square, synthetic"),
+        Dataset("near-average", choices, subsets.near_average, title="who is near the set's average, synthetic"),
+        Dataset("digit-anomaly", choices, subsets.digit_anomaly, title="odd digits out", licence="BSD (scikit-learn)"),
+        Dataset("two-moons-subset", choices, subsets.two_moons, title="the smaller of two moons, synthetic"),
+        Dataset("star-model", variable_order.SCHEMA.id, star.star_model, title="a head and five leaves, synthetic"),
+        Dataset("random-multisets", sum_embedding.SCHEMA.id, multisets.random_multisets, title="multisets, synthetic"),
+        Dataset(
+            "shape-views", view_sets.SCHEMA.id, views.shape_views, title="ten solids from unknown azimuths, synthetic"
+        ),
+        Dataset(
+            "shape-voxels", view_sets.SCHEMA.id, views.shape_voxels, title="voxels of ten solids, from views, synthetic"
+        ),
+        Dataset(
+            "digit-glimpses",
+            view_sets.SCHEMA.id,
+            views.digit_glimpses,
+            title="MNIST digits through small windows",
+            licence="CC BY-SA 3.0",
+        ),
+        Dataset(
+            "synthetic-scenes", relative_pose.SCHEMA.id, scenes.synthetic_scenes, title="matched points, synthetic"
+        ),
     ]
 
 
 @hookimpl
 def assay_models() -> list[Model]:
     """Return the baselines."""
-    return baselines.MODELS
+    return [
+        *baselines.MODELS,
+        *baselines_orders.MODELS,
+        *baselines_subsets.MODELS,
+        *view_sets.BASELINES,
+        *relative_pose.BASELINES,
+    ]
 
 
 @hookimpl
 def assay_metrics() -> list[Metric]:
     """Return the family's metrics."""
-    return metrics.METRICS
+    return [
+        *metrics.METRICS,
+        *permutation_recovery.METRICS,
+        *convex_hull.METRICS,
+        *subset_selection.METRICS,
+        *sum_embedding.METRICS,
+        *variable_order.METRICS,
+        *relative_pose.METRICS,
+    ]

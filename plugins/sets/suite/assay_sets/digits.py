@@ -20,7 +20,7 @@ SUM_TEST_SIZES = (10, 20, 50, 100)
 Pool = tuple[NDArray[Any], NDArray[np.int64]]  # images and their labels
 
 
-def _split(rng: Generator, pool: Pool, share: float) -> tuple[Pool, Pool]:
+def split_pool(rng: Generator, pool: Pool, share: float) -> tuple[Pool, Pool]:
     """Two disjoint pools in random order, the first with `share` of the images."""
     images, labels = pool
     order = rng.permutation(len(labels))
@@ -66,7 +66,7 @@ def mnist_points(seed: int, scale: str, source: str | None = None) -> PointCloud
     else:
         images, labels = assay_data_mnist10k.load()
     rng = generator(seed, "mnist-points")
-    train, test = _split(rng, (images, labels), 0.8)
+    train, test = split_pool(rng, (images, labels), 0.8)
     n, m, points = (len(images), len(images), 256) if scale == "full" else POINT_SIZES[scale]
     return PointClouds(
         train_points=_ink_points(rng, train[0][:n], points),
@@ -77,7 +77,7 @@ def mnist_points(seed: int, scale: str, source: str | None = None) -> PointCloud
     )
 
 
-def _pools(rng: Generator, name: str, scale: str, source: str | None) -> tuple[Pool, Pool]:
+def pools(rng: Generator, name: str, scale: str, source: str | None) -> tuple[Pool, Pool]:
     """Images (n, D) float32 in [0, 1] and labels (n,), split 70/30."""
     if source is not None or scale == "full":
         layout = {"images": "(n, D) float32 in [0, 1]", "labels": "(n,) int64"}
@@ -87,7 +87,14 @@ def _pools(rng: Generator, name: str, scale: str, source: str | None) -> tuple[P
 
         images, labels = load_digits(return_X_y=True)
         images = (images / 16).astype(np.float32)
-    return _split(rng, (images, labels), 0.7)
+    return split_pool(rng, (images, labels), 0.7)
+
+
+def members(rng: Generator, labels: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each class asked for, in an array of any shape, the index of a random image of it."""
+    by_class = labels.argsort(kind="stable")
+    starts, ends = (np.searchsorted(labels[by_class], classes, side=side) for side in ("left", "right"))
+    return by_class[starts + rng.integers(0, ends - starts)]
 
 
 def _gather(pool: Pool, pick: NDArray[np.int64], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -121,7 +128,7 @@ def digit_sum(seed: int, scale: str, source: str | None = None) -> LabelledSets:
         ValueError: scale "full" without `source`.
     """
     rng = generator(seed, "digit-sum")
-    train, test = _pools(rng, "digit-sum", scale, source)
+    train, test = pools(rng, "digit-sum", scale, source)
     sets, test_sets = SET_SIZES[scale]
     drawn = _sums(rng, train, rng.integers(1, TRAIN_LIMIT + 1, sets), TRAIN_LIMIT)
     tests = {size: _sums(rng, test, np.full(test_sets, size), size) for size in SUM_TEST_SIZES}
@@ -132,14 +139,13 @@ def _counts(rng: Generator, pool: Pool, sets: int) -> SetBatch:
     sizes = rng.integers(6, 11, sets)
     distinct = rng.integers(1, np.minimum(sizes, 8) + 1)
     mask = mask_of(sizes, 10)
-    by_class = pool[1].argsort(kind="stable")
-    kinds, starts, totals = np.unique(pool[1][by_class], return_index=True, return_counts=True)
+    kinds = np.unique(pool[1])
     chosen = rng.random((sets, len(kinds))).argsort(1)[:, :8]
     # every chosen class once, any of them again in the elements left, then the real elements in random order
     slot = np.where(mask_of(distinct, 10), np.arange(10), rng.integers(0, distinct[:, None], mask.shape))
     order = np.where(mask, rng.random(mask.shape), 2).argsort(1)
     kind = np.take_along_axis(chosen, np.take_along_axis(slot, order, 1), 1)
-    pick = by_class[starts[kind] + rng.integers(0, totals[kind])]
+    pick = members(rng, pool[1], kinds[kind])
     return _gather(pool, pick, mask), mask, distinct[:, None].astype(np.float32)
 
 
@@ -162,6 +168,6 @@ def unique_count(seed: int, scale: str, source: str | None = None) -> LabelledSe
         ValueError: scale "full" without `source`.
     """
     rng = generator(seed, "unique-count")
-    train, test = _pools(rng, "unique-count", scale, source)
+    train, test = pools(rng, "unique-count", scale, source)
     sets, test_sets = SET_SIZES[scale]
     return LabelledSets(*_counts(rng, train, sets), tests={10: _counts(rng, test, test_sets)}, loss="poisson")

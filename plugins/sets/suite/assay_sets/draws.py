@@ -4,7 +4,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from assay_sets.common import generator, mask_of
+from assay_sets.common import generator, mask_of, refuse_source
 from assay_sets.schemas import LabelledSets, SetBatch
 
 # scale -> training sets, test sets a test size
@@ -12,11 +12,6 @@ MAX_SETS = {"smoke": (500, 100), "small": (8_000, 500), "full": (8_000, 500)}
 MAX_TRAIN_LIMIT, MAX_TEST_SIZES = 10, (10, 20, 50, 100)
 GAUSS_SETS = {"smoke": (64, 64), "small": (1024, 500), "full": (2**17, 500)}
 GAUSS_TRAIN_RANGE, GAUSS_TEST_SIZES = (20, 60), (50, 200)
-
-
-def _no_source(name: str, source: str | None) -> None:
-    if source is not None:
-        raise ValueError(f"{name} is drawn, it reads no file: leave out source (got {source!r})")
 
 
 def _maxima(rng: Generator, sizes: NDArray[np.int64], width: int) -> SetBatch:
@@ -39,7 +34,7 @@ def set_max(seed: int, scale: str, source: str | None = None) -> LabelledSets:
     Raises:
         ValueError: `source` was given.
     """
-    _no_source("set-max", source)
+    refuse_source("set-max", source)
     rng = generator(seed, "set-max")
     sets, test_sets = MAX_SETS[scale]
     train = _maxima(rng, rng.integers(1, MAX_TRAIN_LIMIT + 1, sets), MAX_TRAIN_LIMIT)
@@ -75,7 +70,7 @@ def gauss_statistics(seed: int, scale: str, source: str | None = None) -> Labell
     Raises:
         ValueError: `source` was given.
     """
-    _no_source("gauss-statistics", source)
+    refuse_source("gauss-statistics", source)
     rng = generator(seed, "gauss-statistics")
     sets, test_sets = GAUSS_SETS[scale]
     low, high = GAUSS_TRAIN_RANGE

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
+import numpy as np
 import torch
 from assay import Metric
 from torch import Tensor, nn
 
-PERMUTATIONS = 20
-PROBES = 64
+from assay_sets.common import rotations
+
+TRIALS = 20
+PROBES = 32
 
 
 def accuracy(outcome: Mapping[str, Any]) -> float:
@@ -45,22 +49,66 @@ def double(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module).double().eval()
 
 
-@torch.no_grad()
-def perm_gap(outcome: Mapping[str, Any]) -> float:
-    """Largest relative change of the output under permutations of the input's elements (dimension 1), in float64.
+Trial = Callable[[nn.Module, list[Tensor], Tensor, torch.Generator], tuple[Tensor, Tensor]]
+"""From (module, inputs, its output on them, generator) to the output on changed inputs and the one expected of it."""
 
-    max over 20 permutations and the first 64 inputs of max|f(Px) - f(x)| / (1e-12 + max|f(x)|), where `inputs` is the
-    tuple of tensors (M, N, ...) that the module is called with.
-    """
+
+@torch.no_grad()
+def largest_gap(outcome: Mapping[str, Any], trial: Trial) -> float:
+    """Return the largest relative gap of 20 trials on the first 32 inputs, in float64 and evaluation mode."""
     module = double(outcome["module"])
     inputs = [t[:PROBES].double() if t.is_floating_point() else t[:PROBES] for t in outcome["inputs"]]
     before = module(*inputs)
     draw = torch.Generator().manual_seed(0)
-    worst = 0.0
-    for _ in range(PERMUTATIONS):
+    return max(relative_gap(*trial(module, inputs, before, draw)) for _ in range(TRIALS))
+
+
+def perm_gap(outcome: Mapping[str, Any]) -> float:
+    """Largest relative change of the output under permutations of the input's elements (dimension 1).
+
+    `inputs` is the tuple of tensors (M, N, ...) that the module is called with. Where the outcome says `equivariant`,
+    the output's dimension 1 is expected to be permuted alike.
+    """
+
+    def trial(module: nn.Module, inputs: list[Tensor], before: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
         order = torch.randperm(inputs[0].shape[1], generator=draw)
-        worst = max(worst, relative_gap(module(*(t[:, order] for t in inputs)), before))
-    return worst
+        after = module(*(t[:, order] for t in inputs))
+        return after, before[:, order] if outcome.get("equivariant") else before
+
+    return largest_gap(outcome, trial)
+
+
+def chunk_gap(outcome: Mapping[str, Any]) -> float:
+    """Largest relative change of the output when the set is read in 1 to 8 chunks, of an entrant that can.
+
+    Such an entrant offers `partial(chunk)`, `merge(a, b)` of two partial results, and `finish(result)`.
+    """
+
+    def trial(module: Any, inputs: list[Tensor], before: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+        order = torch.randperm(inputs[0].shape[1], generator=draw)
+        chunks = order.tensor_split(int(torch.randint(1, 9, (), generator=draw)))
+        return module.finish(reduce(module.merge, (module.partial(inputs[0][:, c]) for c in chunks))), before
+
+    return largest_gap(outcome, trial)
+
+
+def rot_gap(outcome: Mapping[str, Any]) -> float:
+    """Largest relative change of the output when clouds (M, N, D) are turned by SO(D) and shifted by N(0, 1)."""
+    rng = np.random.default_rng(0)
+
+    def trial(module: nn.Module, inputs: list[Tensor], before: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+        clouds = inputs[0]
+        turn = torch.tensor(rotations(rng, len(clouds), clouds.shape[-1]))
+        shift = torch.randn(len(clouds), 1, clouds.shape[-1], generator=draw, dtype=clouds.dtype)
+        return module(clouds @ turn + shift), before
+
+    return largest_gap(outcome, trial)
+
+
+def iou(outcome: Mapping[str, Any]) -> float:
+    """Mean over objects of intersection over union: voxels where the sigmoid of `occupancy` exceeds .4, and `voxels`."""
+    inside, true = outcome["occupancy"].sigmoid().flatten(1) > 0.4, outcome["voxels"].flatten(1)
+    return float(((inside & true).sum(1) / (inside | true).sum(1)).mean())
 
 
 def relative_gap(after: Tensor, before: Tensor) -> float:
@@ -81,5 +129,8 @@ METRICS = [
         examples=absolute_error,
     ),
     Metric("exact_count_accuracy", exact_count_accuracy, ("prediction", "target"), "up", "fraction", bounds=(0.0, 1.0)),
+    Metric("iou", iou, ("occupancy", "voxels"), "up", "fraction", bounds=(0.0, 1.0)),
     Metric("perm_gap", perm_gap, ("module", "inputs"), "down", "relative", bounds=(0.0, float("inf"))),
+    Metric("rot_gap", rot_gap, ("module", "inputs"), "down", "relative", bounds=(0.0, float("inf"))),
+    Metric("chunk_gap", chunk_gap, ("module", "inputs", "chunked"), "down", "relative", bounds=(0.0, float("inf"))),
 ]

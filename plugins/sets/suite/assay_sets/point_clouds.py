@@ -10,6 +10,7 @@ import torch
 from assay import Context, Entrant, Probe, Schema, Task
 from torch import Tensor, nn
 
+from assay_sets.common import held_out, rotations
 from assay_sets.recipe import batches, generator, predict, shuffled, train
 from assay_sets.schemas import PointClouds
 
@@ -41,12 +42,14 @@ def run(entrant: Entrant, data: PointClouds, ctx: Context) -> Mapping[str, Any]:
     with ctx.count_flops():
         module(test[:1].to(ctx.device))
     views = {("keep", share): _thinned(test, share) for share in KEEP}
-    views["test_rotation", "so3"] = _rotated(test, ctx.rng("rotations"))
+    turns = rotations(ctx.rng("rotations"), len(test), test.shape[-1])
+    views["test_rotation", "so3"] = test @ torch.tensor(turns, dtype=test.dtype)
     conditions = [
         ({name: value}, {"logits": predict(module, view.to(ctx.device)), "labels": truth})
         for (name, value), view in views.items()
     ]
-    return {"module": module, "inputs": (test,), "logits": logits, "labels": truth, "conditions": conditions}
+    outcome = {"module": module, "inputs": (test,), "logits": logits, "labels": truth, "conditions": conditions}
+    return {**outcome, "chunked": True} if hasattr(module, "partial") else outcome
 
 
 def probe(entrant: Entrant, data: PointClouds, ctx: Context) -> Probe:
@@ -67,20 +70,10 @@ def _thinned(clouds: Tensor, share: float) -> Tensor:
     return clouds[:, : max(1, round(share * clouds.shape[1]))]
 
 
-def _rotated(clouds: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return each cloud (M, N, D) turned by a rotation drawn uniformly from SO(D): QR of a Gaussian, determinant 1."""
-    q, r = np.linalg.qr(rng.normal(size=(len(clouds), clouds.shape[-1], clouds.shape[-1])))
-    q *= np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
-    q[:, :, 0] *= np.linalg.det(q)[:, None]
-    return clouds @ torch.tensor(q, dtype=clouds.dtype)
-
-
 def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> PointClouds:
     """Return a user's clouds split 80/20 by the generator. Labels must be 0, 1, ..., each at least once."""
     points, labels = arrays["points"], arrays["labels"]
-    order = rng.permutation(len(points))
-    cut = max(1, len(order) // 5)
-    test, rest = order[:cut], order[cut:]
+    rest, test = held_out(len(points), rng)
     return PointClouds(points[rest], labels[rest], points[test], labels[test], int(labels.max()) + 1)
 
 
@@ -90,17 +83,18 @@ TASK = Task(
     "sets/point-clouds",
     schema=SCHEMA.id,
     run=run,
-    metrics=("accuracy", "perm_gap"),
+    metrics=("accuracy", "perm_gap", "rot_gap", "chunk_gap"),
     dataset="shapes-3d",
     title="Classify point clouds",
     contract="build(inputs, classes) gives a module: points (B, N, inputs) float32, any N >= 8, to logits (B, classes); "
-    "one with fit(points, labels) trains itself.",
+    "one with fit(points, labels) trains itself, one with partial(chunk), merge(a, b) and finish(result) can read a "
+    "cloud in chunks.",
     budgets={
         "smoke": {"steps": 60, "batch": 32},
         "small": {"steps": 400, "batch": 32},
         "full": {"steps": 20_000, "batch": 64},
     },
-    baselines=("flat-mlp", "mean-pool-mlp", "kme-ridge"),
+    baselines=("flat-mlp", "sorted-mlp", "mean-pool-mlp", "max-pool-mlp", "kme-ridge", "boosted-statistics"),
     conditions={"keep": KEEP, "test_rotation": ("so3",)},
     probe=probe,
 )

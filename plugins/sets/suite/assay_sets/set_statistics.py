@@ -10,6 +10,7 @@ import torch
 from assay import Context, Entrant, Probe, Schema, Task
 from torch import Tensor, nn
 
+from assay_sets.common import held_out
 from assay_sets.recipe import batches, generator, predict, shuffled, train
 from assay_sets.schemas import LabelledSets
 
@@ -103,9 +104,7 @@ def split(arrays: Mapping[str, Any], rng: np.random.Generator) -> LabelledSets:
     """Return a user's sets split 80/20 by the generator, to be fitted by squared error; `size` counts real elements."""
     x, size, y = arrays["x"], arrays["size"], arrays["y"][:, None]
     mask = np.arange(x.shape[1]) < size[:, None]
-    order = rng.permutation(len(x))
-    cut = max(1, len(order) // 5)
-    test, rest = order[:cut], order[cut:]
+    rest, test = held_out(len(x), rng)
     x = np.where(mask[..., None], x, 0).astype(np.float32)
     return LabelledSets(x[rest], mask[rest], y[rest], {x.shape[1]: (x[test], mask[test], y[test])}, "mse")
 
@@ -126,7 +125,7 @@ TASK = Task(
         "small": {"steps": 800, "batch": 64},
         "full": {"steps": 20_000, "batch": 128},
     },
-    baselines=("gru-set", "mean-pool-mlp", "kme-ridge"),
+    baselines=("gru-set", "mean-pool-mlp", "max-pool-mlp", "kme-ridge", "boosted-statistics"),
     conditions={"test_size": TEST_SIZES},
     probe=probe,
 )

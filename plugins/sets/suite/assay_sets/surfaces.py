@@ -155,3 +155,33 @@ SUPPORTS: dict[str, Callable[[Array], Array]] = {
     "torus": lambda d: _rim(d, 0.7) + 0.3 * d / np.linalg.norm(d, axis=1, keepdims=True),
 }
 """Primitives of `composite-parts` in the order of their labels: d (n, 3) -> the point farthest along d."""
+
+
+def _in_torus(p: Array) -> NDArray[np.bool_]:
+    return (np.hypot(p[:, 0], p[:, 1]) - 0.7) ** 2 + p[:, 2] ** 2 <= 0.3**2
+
+
+def _in_helix(p: Array) -> NDArray[np.bool_]:
+    t = np.linspace(-2 * np.pi, 2 * np.pi, 200)
+    curve = np.stack([0.7 * np.cos(t), 0.7 * np.sin(t), 0.8 * t / (2 * np.pi)], -1)
+    squares = (p**2).sum(1)[:, None] + (curve**2).sum(1) - 2 * p @ curve.T
+    return squares.min(1) <= 0.15**2
+
+
+def _radius(p: Array) -> Array:
+    return np.hypot(p[:, 0], p[:, 1])
+
+
+SOLIDS: dict[str, Callable[[Array], NDArray[np.bool_]]] = {
+    "sphere": lambda p: (p**2).sum(1) <= 1,
+    "cube": lambda p: np.abs(p).max(1) <= 0.6,
+    "cylinder": lambda p: (_radius(p) <= 0.6) & (np.abs(p[:, 2]) <= 0.8),
+    "cone": lambda p: (_radius(p) <= 0.8 * (0.7 - p[:, 2]) / 1.4) & (p[:, 2] >= -0.7),
+    "torus": _in_torus,
+    "pyramid": lambda p: (np.abs(p[:, :2]).max(1) <= 0.7 * (0.6 - p[:, 2]) / 1.2) & (p[:, 2] >= -0.6),
+    "disc": lambda p: np.zeros(len(p), bool),
+    "capsule": lambda p: np.hypot(_radius(p), np.maximum(np.abs(p[:, 2]) - 0.6, 0)) <= 0.4,
+    "helix-tube": _in_helix,
+    "two-spheres": lambda p: _radius(p) ** 2 + (np.abs(p[:, 2]) - 0.5) ** 2 <= 0.5**2,
+}
+"""Whether points (n, 3) lie within the solid that a surface of `SURFACES` bounds; the disc has no inside."""

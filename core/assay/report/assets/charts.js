@@ -1,0 +1,174 @@
+// The charts, by Observable Plot. Colour never tells anything that a shape, a place or a word does not tell too.
+
+const COLOURS = 8;
+const DASHES = ["none", "6 3", "2 2", "8 3 2 3"];
+const FONT = { fontFamily: "inherit", fontSize: "12px" };
+
+function plot(options) {
+  return Plot.plot({ style: FONT, ...options });
+}
+
+function text(value, most) {
+  return value.length > most ? `${value.slice(0, most - 1)}…` : value;
+}
+
+function marginFor(names, width) {
+  const most = Math.max(8, Math.floor(Math.min(width * 0.34, 230) / 6.6));
+  return [Math.min(width * 0.36, 16 + 6.8 * Math.min(most, Math.max(...names.map((n) => n.length)))), most];
+}
+
+// Entrants from best to worst: mean, 95 % interval, and a tick for each seed.
+function boardChart(rows, metric, unit, width) {
+  const names = rows.map((r) => r.name);
+  const [marginLeft, most] = marginFor(names, width);
+  const seeds = rows.flatMap((r) => r.seeds.map((s) => ({ name: r.name, ...s })));
+  return plot({
+    width,
+    height: 70 + 26 * rows.length,
+    marginBottom: 44,
+    marginLeft,
+    marginRight: 24,
+    x: { label: `${metric} (${unit})`, grid: true, nice: true, ticks: Math.max(3, Math.round(width / 110)) },
+    y: { domain: names, label: null, tickFormat: (n) => text(n, most), tickSize: 0 },
+    marks: [
+      Plot.tickX(seeds, { x: "value", y: "name", stroke: "var(--strong)", inset: 5 }),
+      Plot.ruleY(rows.filter((r) => r.low !== null), { x1: "low", x2: "high", y: "name", stroke: "var(--accent)", strokeWidth: 2.5 }),
+      Plot.dot(rows, { x: "mean", y: "name", r: 4.5, fill: "var(--accent)", stroke: "var(--raised)" }),
+      Plot.tip(rows, Plot.pointerY({ x: "mean", y: "name", title: (r) => boardHint(r, metric) })),
+    ],
+  });
+}
+
+function boardHint(row, metric) {
+  const ranked = row.rank ? `rank ${row.rank}` : "no rank";
+  return `${row.name}\n${metric} ${number(row.mean, 4)} ${interval(row.low, row.high)}\n${ranked}, ${count(row.n, "seed")}`;
+}
+
+// Those that no other entrant beats in both: at least as good at no more cost.
+function paretoFront(points, up) {
+  const sign = up ? 1 : -1;
+  const ordered = [...points].sort((a, b) => a.cost - b.cost || sign * (b.mean - a.mean));
+  let best = -Infinity;
+  return ordered.filter((p) => sign * p.mean > best && ((best = sign * p.mean), true));
+}
+
+function costChart(points, front, labels, width) {
+  const on = new Set(front);
+  const logarithmic = points.every((p) => p.cost > 0);
+  const [low, high] = [Math.min(...points.map((p) => p.cost)), Math.max(...points.map((p) => p.cost))];
+  const narrow = width < 480;
+  return plot({
+    width,
+    height: narrow ? 320 : 400,
+    marginLeft: 56,
+    marginRight: narrow ? 20 : 90,
+    marginBottom: 44,
+    x: { type: logarithmic && high > 3 * low ? "log" : "linear", label: labels.x, grid: true, nice: true, tickFormat: (v) => amount(v), ticks: narrow ? 3 : 6 },
+    y: { label: labels.y, grid: true, nice: true, zero: false },
+    marks: [
+      Plot.line(front, { x: "cost", y: "mean", curve: "step-after", stroke: "var(--accent)", strokeOpacity: 0.55, strokeDasharray: "4 3" }),
+      Plot.ruleX(points.filter((p) => p.low !== null), { x: "cost", y1: "low", y2: "high", stroke: "var(--strong)", strokeOpacity: 0.55 }),
+      Plot.dot(points.filter((p) => !on.has(p)), { x: "cost", y: "mean", r: 4, symbol: "circle", stroke: "var(--soft)", fill: "var(--raised)", strokeWidth: 1.5 }),
+      Plot.dot(front, { x: "cost", y: "mean", r: 6, symbol: "diamond", fill: "var(--accent)", stroke: "var(--raised)" }),
+      Plot.text(apart(narrow ? front : points, points, logarithmic && high > 3 * low, width), { x: "cost", y: "mean", text: (p) => text(p.name, narrow ? 16 : 24), dx: 9, textAnchor: "start", fill: "currentColor", stroke: "var(--raised)", strokeWidth: 4 }),
+      Plot.tip(points, Plot.pointer({ x: "cost", y: "mean", title: (p) => `${p.name}\n${labels.y} ${number(p.mean, 4)} ${interval(p.low, p.high)}\n${labels.x} ${labels.show(p.cost)}${on.has(p) ? "\non the Pareto front" : ""}` })),
+    ],
+  });
+}
+
+// Labels that would lie on another point's label are left to the hint and the table.
+function apart(labelled, points, logarithmic, width) {
+  const at = (p) => (logarithmic ? Math.log(p.cost) : p.cost);
+  const span = (f) => Math.max(...points.map(f)) - Math.min(...points.map(f)) || 1;
+  const [wide, tall] = [span(at), span((p) => p.mean)];
+  const kept = [];
+  for (const p of labelled) {
+    const free = kept.every((k) => Math.abs(k.mean - p.mean) / tall > 0.045 || Math.abs(at(k) - at(p)) / wide > 160 / width);
+    if (free) kept.push(p);
+  }
+  return kept;
+}
+
+function curveChart(lines, label, width) {
+  const points = lines.flatMap((l) => l.points.map((p) => ({ ...p, name: l.name, style: l.style })));
+  const wide = width >= 560;
+  const ends = spread(lines.map((l) => ({ ...l.points.at(-1), name: l.name, style: l.style })), points);
+  return plot({
+    width,
+    height: wide ? 380 : 300,
+    marginLeft: 56,
+    marginRight: wide ? 165 : 20,
+    marginBottom: 44,
+    x: { label: "step", ticks: wide ? 8 : 4 },
+    y: { label, grid: true, nice: true },
+    marks: [
+      lines.map((l) => Plot.areaY(l.points.filter((p) => p.low !== null), { x: "step", y1: "low", y2: "high", fill: `var(--c${l.style % COLOURS})`, fillOpacity: 0.13 })),
+      lines.map((l) => Plot.line(l.points, { x: "step", y: "mean", stroke: `var(--c${l.style % COLOURS})`, strokeWidth: 1.8, strokeDasharray: DASHES[l.style % DASHES.length] })),
+      wide && Plot.text(ends, { x: "step", y: "place", text: (p) => text(p.name, 22), dx: 7, textAnchor: "start", fill: (p) => `var(--c${p.style % COLOURS})`, clip: false }),
+      Plot.tip(points, Plot.pointer({ x: "step", y: "mean", title: (p) => `${p.name}\nstep ${p.step}\n${label} ${number(p.mean, 4)}${p.low === null ? "" : ` ${interval(p.low, p.high)}`}` })),
+    ].filter(Boolean),
+  });
+}
+
+// The last points' labels, moved up so that none lies on another.
+function spread(ends, points) {
+  const values = points.flatMap((p) => [p.low ?? p.mean, p.high ?? p.mean]);
+  const step = ((Math.max(...values) - Math.min(...values)) || 1) * 0.045;
+  const ordered = ends.map((e) => ({ ...e, place: e.mean })).sort((a, b) => a.mean - b.mean);
+  ordered.forEach((e, i) => { if (i && e.place - ordered[i - 1].place < step) e.place = ordered[i - 1].place + step; });
+  return ordered;
+}
+
+// What a claim says (the shaded side, with its bound) and what was found: a dot a seed, the effect with its interval.
+function claimChart(claim, part, width) {
+  const [from, to] = claim.claimed[part] ?? [null, null];
+  const whole = claim.claimed.length < 2;
+  const seeds = claim.per_seed.map(([seed, v]) => ({ seed, value: whole ? v : v[part] })).filter((s) => typeof s.value === "number");
+  const shown = whole || isWeakest(claim, seeds);
+  const interval95 = shown ? claim.interval : null;
+  const effect = shown ? claim.effect : undefined;
+  const marks = [from, to, ...(interval95 ?? []), effect, ...seeds.map((s) => s.value)].filter((v) => v !== null && v !== undefined);
+  const [least, most] = [Math.min(...marks), Math.max(...marks)];
+  const log = least > 0 && most / least > 30;
+  const pad = (most - least || Math.abs(most) || 1) * 0.12;
+  const domain = log ? [least / 1.6, most * 1.6] : [least - pad, most + pad];
+  const bounds = [from, to].filter((v) => v !== null);
+  const found = effect === undefined ? [] : [{ effect, low: interval95?.[0], high: interval95?.[1] }];
+  const colour = `var(--${claim.verdict})`;
+  return plot({
+    width,
+    height: 122,
+    marginTop: 26,
+    marginLeft: 12,
+    marginRight: 12,
+    x: { type: log ? "log" : "linear", domain, label: null, ticks: Math.max(3, Math.round(width / 90)), tickFormat: (v) => number(v, 2) },
+    y: { axis: null, domain: [0, 3] },
+    marks: [
+      Plot.rect([{ x1: Math.max(from ?? domain[0], domain[0]), x2: Math.min(to ?? domain[1], domain[1]) }], { x1: "x1", x2: "x2", y1: 0, y2: 3, fill: "var(--accent)", fillOpacity: 0.09 }),
+      Plot.ruleX(bounds, { stroke: "var(--accent)", strokeDasharray: "3 3" }),
+      Plot.text(bounds.slice(0, 1), { x: (d) => d, y: 3, dy: -11, text: () => claimWords(from, to), textAnchor: anchor(bounds[0], domain, log), fill: "var(--accent)" }),
+      Plot.dot(seeds, { x: "value", y: 0.75, r: 3.5, stroke: "var(--soft)", fill: "var(--raised)" }),
+      Plot.ruleY(found.filter((f) => f.low !== undefined), { x1: "low", x2: "high", y: 1.95, stroke: colour, strokeWidth: 3 }),
+      Plot.dot(found, { x: "effect", y: 1.95, r: 6, symbol: "diamond", fill: colour, stroke: "var(--raised)" }),
+      Plot.tip(seeds, Plot.pointer({ x: "value", y: 0.75, title: (s) => `seed ${s.seed}: ${number(s.value, 5)}` })),
+    ],
+  });
+}
+
+// Of a conjunction the effect is that of the part furthest from holding: the one whose seeds average to it.
+function isWeakest(claim, seeds) {
+  const mean = seeds.reduce((sum, s) => sum + s.value, 0) / seeds.length;
+  const [low, high] = claim.interval ?? [0, 0];
+  return low < high && Math.abs(mean - claim.effect) <= 1e-3 * (high - low);
+}
+
+function claimWords(from, to) {
+  const [low, high] = [from, to].map((v) => v !== null && String(v).replace("-", "−").replace("e-", "e−"));
+  if (low && high) return `claimed: ${low} to ${high}`;
+  return low ? `claimed: above ${low} →` : `← claimed: below ${high}`;
+}
+
+function anchor(value, [low, high], log) {
+  const share = log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
+  return share < 0.3 ? "start" : share > 0.7 ? "end" : "middle";
+}

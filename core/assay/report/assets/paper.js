@@ -1,0 +1,130 @@
+// A paper: each claim beside what was found, then its entrants, what they cost, and how to do it again.
+
+function paperPage(id) {
+  const paper = report.paperById.get(id);
+  if (!paper) return missingPage(`No paper ${id} is in this report.`);
+  const tested = paper.tested;
+  const source = [paper.year, paper.arxiv && `arXiv:${paper.arxiv}`, paper.family && `family ${paper.family}`, paper.distribution && `${paper.distribution} ${paper.version}`];
+  return {
+    title: paper.title,
+    parts: [
+      h("p", { class: "crumbs" }, link("/", "Overview")),
+      h("h1", { tabindex: "-1" }, paper.title),
+      h("p", { class: "lead" }, source.filter(Boolean).join(" · ")),
+      paper.problem && h("p", { class: "note fails" }, paper.problem),
+      paper.stale.length > 0 && staleNote(paper),
+      section("Claims", tested ? testedWords(tested) : "None has been put to the test yet.", ...paper.claims.map(claimArticle)),
+      paper.notes && section("Notes", null, h("p", {}, paper.notes)),
+      entrantsPart(paper),
+      ablationPart(paper),
+      reproducePart(paper),
+    ],
+  };
+}
+
+function testedWords(tested) {
+  const cells = tested.seconds ? ` ${duration(tested.seconds)} of runs in all.` : "";
+  return `Tested at scale ${tested.scale} on ${tested.backend}, α = ${tested.alpha}, Holm-corrected over the paper's claims.${cells}`;
+}
+
+function staleNote(paper) {
+  const most = 6;
+  const rest = paper.stale.length - most;
+  return h("div", { class: "note stale" }, h("strong", {}, "Stale. "), "These source statements changed since the verdicts were recorded: ",
+    h("span", { class: "mono" }, paper.stale.slice(0, most).join(", ")), rest > 0 ? ` and ${rest} more.` : ".");
+}
+
+function claimArticle(claim) {
+  const words = h("div", {},
+    verdict(claim.verdict),
+    h("h3", { class: "mono soft", id: `claim-${claim.id}` }, claim.id),
+    claim.says && h("blockquote", {}, claim.says),
+    facts([
+      ["Published", claim.published],
+      [(claim.claimed ?? []).length > 1 ? "Weakest part" : "Measured", claim.effect === undefined ? null : `${number(claim.effect, 4)}${claim.interval && claim.interval[0] !== claim.interval[1] ? `, ${Math.round(100 * (claim.confidence ?? 0.95))} % interval ${interval(...claim.interval)}` : ""}`],
+      ["Distance", claim.standardised === undefined ? null : `${number(claim.standardised, 2)} standard deviations from the bound`],
+      ["Tested", claim.check && h("span", { class: "mono" }, claim.check)],
+      ["Refuted by", claim.refuted_by && h("span", { class: "mono" }, claim.refuted_by)],
+      ["Method", claim.method && claim.method !== "none" ? `${claim.method}, ${count(claim.seeds ?? 0, "seed")}${(claim.looks ?? []).length > 1 ? `, looked at ${claim.looks.join(", ")}` : ""}` : null],
+      ["Adjusted p", claim.p === undefined || claim.p === 0 ? null : `${number(claim.p)} (p had to reach ${number(claim.level)} unadjusted)`],
+      ["Reason", claim.reason],
+      ["Failed runs", (claim.failures ?? []).length ? claim.failures.slice(0, 5).join("; ") : null],
+    ]));
+  return h("article", { class: "claim", "aria-labelledby": `claim-${claim.id}` }, words, claimFigures(claim));
+}
+
+function claimFigures(claim) {
+  if (!claim.per_seed?.length || !claim.claimed?.length) return null;
+  const single = claim.claimed.length < 2;
+  if (single && Array.isArray(claim.per_seed[0][1])) return null;
+  const parts = claim.check.split(") & (").map((p) => p.replace(/^\(|\)$/g, ""));
+  const columns = [
+    { label: "Seed", value: (r) => r.seed, number: true },
+    ...claim.claimed.map((_, i) => ({ label: single ? claim.check : parts[i], number: true,
+      value: (r) => (single ? r.value : r.value[i]), show: (r) => number(single ? r.value : r.value[i], 5) })),
+  ];
+  const rows = claim.per_seed.map(([seed, value]) => ({ seed, value }));
+  return h("div", {}, claim.claimed.map((region, i) => figure({
+    title: single ? `${claim.id}: effect and interval` : parts[i], level: single ? 0 : 1,
+    name: `${claim.id}${single ? "" : `-${i + 1}`}`,
+    says: `${claimWords(...region)}; found ${single ? `${number(claim.effect, 4)} ${claim.interval ? interval(...claim.interval) : ""}` : rows.map((r) => number(r.value[i])).join(", ")}: ${claim.verdict}.`,
+    draw: (width) => claimChart(claim, i, width), columns, rows, listed: i === claim.claimed.length - 1,
+  })));
+}
+
+function boardsOf(paper) {
+  const own = entrantsOf(paper);
+  return report.arenas.flatMap((arena) => {
+    const board = arena.boards[0];
+    if (!board) return [];
+    return ranked(arena, board).filter((r) => own.some((e) => e.task === arena.task && e.id === r.model)).map((row) => ({ arena, board, row }));
+  });
+}
+
+function entrantsPart(paper) {
+  const rows = boardsOf(paper);
+  if (!rows.length) {
+    return paper.tasks.length ? section("Entrants", "None of its entrants has run in an arena of this report.",
+      command(`assay run ${paper.id}`)) : null;
+  }
+  return section("Entrants and costs", "Where the paper's own models stand. Costs are means over seeds.", table([
+    { label: "Entrant", value: (r) => r.row.name, class: "nowrap" },
+    { label: "Arena", value: (r) => `${r.arena.task} ${shortName(r.arena.dataset)}`, class: "nowrap", show: (r) => link(arenaAddress(r.arena), `${shortName(r.arena.task)} · ${shortName(r.arena.dataset)}`) },
+    { label: "Scale", value: (r) => r.arena.scale },
+    { label: "Rank", value: (r) => r.row.rank, show: (r) => (r.row.rank ? `${r.row.rank} of ${r.board.rows.length}` : MISSING), number: true },
+    { label: "Score", value: (r) => r.row.mean, show: (r) => `${number(r.row.mean)} ${r.board.metric}`, number: true },
+    { label: "95 % interval", value: (r) => r.row.low, show: (r) => interval(r.row.low, r.row.high), number: true, plain: true },
+    ...Object.keys(report.costs).map((c) => ({ label: costLabel(c), value: (r) => r.row.costs[c] ?? null, show: (r) => cost(c, r.row.costs[c]), number: true })),
+  ], rows, { caption: "Entrants and costs", name: `${paper.id}-entrants` }));
+}
+
+function ablationPart(paper) {
+  const boards = boardsOf(paper);
+  const rows = entrantsOf(paper).filter((e) => e.ablates).flatMap((e) => boards
+    .filter((b) => b.arena.task === e.task && b.row.name === e.id)
+    .map((b) => ({ ...b, whole: boards.find((w) => w.arena === b.arena && w.row.name === e.ablates), ablates: e.ablates })))
+    .filter((r) => r.whole);
+  if (!rows.length) return null;
+  return section("Ablations", "What is left without a mechanism: the same arena, the same seeds, one part of the model gone.", table([
+    { label: "Entrant", value: (r) => r.row.name, class: "nowrap" },
+    { label: "Whole", value: (r) => r.ablates, class: "nowrap" },
+    { label: "Arena", value: (r) => `${shortName(r.arena.task)} · ${shortName(r.arena.dataset)}`, class: "nowrap" },
+    { label: "Scale", value: (r) => r.arena.scale },
+    { label: "Metric", value: (r) => `${r.board.metric} ${r.board.direction === "up" ? "↑" : "↓"}`, class: "nowrap" },
+    { label: "With", value: (r) => r.whole.row.mean, show: (r) => number(r.whole.row.mean), number: true },
+    { label: "Without", value: (r) => r.row.mean, show: (r) => number(r.row.mean), number: true },
+    { label: "Change", value: (r) => r.row.mean - r.whole.row.mean, show: (r) => number(r.row.mean - r.whole.row.mean), number: true },
+    { label: "Ranks", value: (r) => r.row.rank, show: (r) => `${r.whole.row.rank ?? MISSING} → ${r.row.rank ?? MISSING}`, number: true, plain: true },
+  ], rows, { caption: "Ablations", name: `${paper.id}-ablations` }));
+}
+
+function reproducePart(paper) {
+  const tested = paper.tested;
+  const pip = paper.distribution ? `pip install ${paper.distribution}${paper.version ? `==${paper.version}` : ""}` : `pip install assay-${paper.id}`;
+  const seeds = [...new Set(paper.claims.filter((c) => c.seeds).map((c) => c.seeds))];
+  const options = tested ? ` --scale ${tested.scale}${tested.backend === "cpu" ? "" : ` --backend ${tested.backend}`}` : "";
+  return section("Reproduce", seeds.length ? `Seeds 0 to ${Math.max(...seeds) - 1}; the same cells give the same numbers on a CPU.` : null,
+    command(pip, `assay verify ${paper.id}${options}`),
+    tested?.environment && h("details", {}, h("summary", {}, "The environment that the verdicts come from"),
+      facts([["assay", tested.assay], ...Object.entries(tested.environment).filter(([k]) => k !== "assay"), ["digest", tested.digest]])));
+}

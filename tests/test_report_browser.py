@@ -1,0 +1,35 @@
+"""The page in Chromium, by tests/browser/report.test.mjs; skipped where node, Chromium or the npm packages are missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BROWSER = Path(__file__).parent / "browser"
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium, or CHROMIUM=path")
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node 20 or newer")
+@pytest.mark.skipif(not (BROWSER / "node_modules").is_dir(), reason="needs: npm install --prefix tests/browser")
+def test_the_page_works_in_a_browser():
+    environment = {
+        **os.environ,
+        "PYTHON": sys.executable,
+        "CHROMIUM": str(CHROMIUM),
+        "SLACK": os.environ.get("SLACK", "3"),
+    }
+    ran = subprocess.run(
+        ["node", "--test", str(BROWSER / "report.test.mjs")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
