@@ -135,7 +135,7 @@ def test_pytest_applies_the_kit_to_the_folders_that_it_collects(pytester):
             target.write_text(path.read_text())
     toml = Path(pytester.path / "suite/pyproject.toml")
     toml.write_text(toml.read_text().replace('license = "MIT"\n', ""))
-    result = pytester.runpytest("--assay-static", "-p", "no:cacheprovider", "suite")
+    result = pytester.runpytest_subprocess("--assay-static", "-p", "no:cacheprovider", "suite")
     result.stdout.fnmatch_lines(["*license is None: name it by its SPDX id*"])
     outcomes = result.parseoutcomes()
     assert outcomes["passed"] > 20
