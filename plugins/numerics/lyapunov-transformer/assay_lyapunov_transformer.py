@@ -11,12 +11,12 @@ from assay import Claim, Context, Metric, Model, Paper, hookimpl, score, worst
 from assay_numerics.lyapunov import Field, Fields, Form, Pair, add, gradient, scaled, times
 from torch import Tensor, nn
 
-DEGREE, LARGEST, LONGEST = 5, 400, 32
+DEGREE, LARGEST, LONGEST = 5, 400, 24
 """Exponents are at most DEGREE, integers at most LARGEST in size, a field has at most LONGEST monomials."""
 LOW, HIGH = -8, 8
 """Coefficients of a function."""
 START = HIGH - LOW + 1
-BATCH = 128
+BATCH = 64
 
 
 def tokens(f: Field) -> tuple[list[int], list[int]]:
@@ -36,26 +36,30 @@ class Translator(nn.Module):
     A token is a monomial whole, not a string of digits as in the paper: sequences are four times shorter.
     """
 
-    def __init__(self, width: int = 96) -> None:
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.kind = nn.Embedding(2 * (DEGREE + 1) ** 2 + 1, width)
         self.value = nn.Embedding(2 * LARGEST + 1, width)
         self.written = nn.Embedding(START + 1, width)
         self.place = nn.Parameter(0.02 * torch.randn(5, width))
-        self.core = nn.Transformer(width, 4, 2, 2, 4 * width, dropout=0.0, batch_first=True)
+        shape = {"dim_feedforward": 2 * width, "dropout": 0.0, "batch_first": True}
+        self.encoder = nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(width, 4, **shape), 2, enable_nested_tensor=False
+        )
+        self.decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(width, 4, **shape), 2)
         self.out = nn.Linear(width, START)
 
     def read(self, kinds: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return the memory (B, L, width) of fields (B, L), and where it is padding."""
         pad = kinds == 0
-        return self.core.encoder(self.kind(kinds) + self.value(values), src_key_padding_mask=pad), pad
+        return self.encoder(self.kind(kinds) + self.value(values), src_key_padding_mask=pad), pad
 
     def write(self, memory: Tensor, pad: Tensor, before: Tensor) -> Tensor:
         """Return logits (B, T, START) of each coefficient after those before it, (B, T), START first."""
         length = before.shape[1]
         mask = nn.Transformer.generate_square_subsequent_mask(length)
         h = self.written(before) + self.place[:length]
-        return self.out(self.core.decoder(h, memory, tgt_mask=mask, memory_key_padding_mask=pad, tgt_is_causal=True))
+        return self.out(self.decoder(h, memory, tgt_mask=mask, memory_key_padding_mask=pad, tgt_is_causal=True))
 
 
 @dataclass

@@ -285,7 +285,7 @@ TASK = Task(
     title="Find Lyapunov functions",
     contract="build() gives a solver: train(backward, forward, steps, ctx), then propose(fields, count) returns for each "
     "field up to count functions (a, b, c, d, e).",
-    budgets={"smoke": {"steps": 40}, "small": {"steps": 800}, "full": {"steps": 100_000}},
+    budgets={"smoke": {"steps": 40}, "small": {"steps": 600}, "full": {"steps": 100_000}},
     baselines=("quadratic-lmi", "nearest-training-pair"),
     conditions={"test": ("backward", "forward")},
 )
