@@ -8,6 +8,7 @@ python3 tools/dev.py sync    only set up: .venv with assay and every plugin of t
 
 import argparse
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -105,10 +106,16 @@ def say(text: str) -> None:
     print(f"[dev] {text}", file=sys.stderr, flush=True)
 
 
-def assay(*arguments: str) -> int:
-    """Show and run an assay command of .venv in the checkout; return its exit status."""
-    print(f"\n$ assay {' '.join(arguments)}", flush=True)
-    return subprocess.run([str(PYTHON), "-m", "assay.cli", *arguments], cwd=ROOT).returncode
+SHOW = """
+import json, sys
+from assay.cli import main
+status = 0
+for step in json.loads(sys.argv[1]):
+    print("\\n$ assay " + " ".join(step), flush=True)
+    status = max(status, main(step))
+sys.exit(status)
+"""
+"""Runs commands of assay in one process, so that torch is imported once."""
 
 
 def demo() -> int:
@@ -119,7 +126,7 @@ def demo() -> int:
         ("verify", "deep-sets", "--scale", "smoke"),
         ("report", "--out", ".assay/report.html", "--title", "assay demo"),
     ]
-    status = max(assay(*step) for step in steps)
+    status = subprocess.run([str(PYTHON), "-c", SHOW, json.dumps(steps)], cwd=ROOT).returncode
     print(f"\nrecords: {ROOT / '.assay' / 'records.db'}\nnext:    . .venv/bin/activate; assay --help", flush=True)
     return status
 
