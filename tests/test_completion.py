@@ -20,8 +20,8 @@ def parser():
     ("words", "wanted"),
     [
         (["ver"], ["verify"]),
-        (["verify", "deep"], ["deep-sets"]),
-        (["run", "sets/p"], ["sets/point-clouds"]),
+        (["verify", "deep-s"], ["deep-sets"]),
+        (["run", "sets/po"], ["sets/point-clouds"]),
         (["compare", "sets/se"], ["sets/set-statistics"]),
         (["run", "deep-sets", "--sc"], ["--scale"]),
         (["run", "deep-sets", "--scale", "s"], ["small", "smoke"]),
@@ -36,7 +36,7 @@ def test_candidates(words, wanted, parser):
 
 def test_no_plugin_is_imported():
     code = (
-        "import sys; from assay.cli import main; main(['complete', '--', 'verify', 'd']); "
+        "import sys; from assay.cli import main; main(['complete', '--', 'verify', 'deep-s']); "
         "print([m for m in sys.modules if m.startswith(('assay_', 'torch', 'numpy', 'scipy', 'sqlalchemy'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -58,7 +58,7 @@ def test_bash_completes_with_the_script(tmp_path):
     (tmp_path / "assay").write_text(f'#!/bin/sh\nexec {sys.executable} -m assay.cli "$@"\n')
     (tmp_path / "assay").chmod(0o755)
     script = (
-        completing.SCRIPTS["bash"] + 'COMP_WORDS=(assay verify deep); COMP_CWORD=2; _assay; echo "${COMPREPLY[@]}"\n'
+        completing.SCRIPTS["bash"] + 'COMP_WORDS=(assay verify deep-s); COMP_CWORD=2; _assay; echo "${COMPREPLY[@]}"\n'
     )
     command = ["bash", "-c", f"PATH={tmp_path}:$PATH\n{script}"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "deep-sets\n"

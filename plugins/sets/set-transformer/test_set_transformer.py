@@ -53,7 +53,10 @@ def test_inducing_points_cost_linear_and_full_attention_quadratic_operations():
 def test_the_block_agrees_with_multihead_attention(masked):
     """`nn.MultiheadAttention` divides by sqrt(d / heads), the block by sqrt(d): its queries are scaled by the difference."""
     (x, mask), heads, width = sets(), 4, 8
-    ours, theirs = MAB(width, heads=heads).double(), nn.MultiheadAttention(width, heads, batch_first=True).double()
+    ours, theirs = (
+        MAB(width, True, heads=heads).double(),
+        nn.MultiheadAttention(width, heads, batch_first=True).double(),
+    )
     theirs.in_proj_weight.data = torch.cat([ours.q.weight * heads**-0.5, ours.k.weight, ours.v.weight]).data
     theirs.in_proj_bias.data = torch.cat([ours.q.bias * heads**-0.5, ours.k.bias, ours.v.bias]).data
     theirs.out_proj.weight.data, theirs.out_proj.bias.data = torch.eye(width).double(), torch.zeros(width).double()
@@ -67,7 +70,7 @@ def test_pooling_agrees_with_torch_geometric():
     """PyTorch Geometric's block divides by sqrt(d / heads) and projects the result: the same with one head, identity."""
     blocks = pytest.importorskip("torch_geometric.nn.aggr.utils")
     (x, _), width = sets(), 8
-    ours = PMA(width).double()
+    ours = PMA(width, True).double()
     ours.mab.heads = 1
     theirs = blocks.PoolingByMultiheadAttention(width, 1, heads=1, layer_norm=True).double()
     theirs.seed.data = ours.seed.data
