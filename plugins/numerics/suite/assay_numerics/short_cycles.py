@@ -56,3 +56,11 @@ def matrix(pairs: Sequence[Edge], nodes: int) -> NDArray[np.float32]:
     for u, v in pairs:
         out[u, v] = out[v, u] = 1.0
     return out
+
+
+def thinned(adjacency: Adjacency, share: float, rng: np.random.Generator) -> Adjacency:
+    """Return the graph with each edge dropped with probability `share`."""
+    for edge in edges_of(adjacency):
+        if rng.random() < share:
+            adjacency = flipped(adjacency, edge)
+    return adjacency
