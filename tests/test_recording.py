@@ -48,9 +48,7 @@ def plugin(tmp_path, monkeypatch):
     (tmp_path / "toyverdict_inside.py").write_text(inside)
     monkeypatch.syspath_prepend(str(tmp_path))
     importlib.invalidate_caches()
-    sources._module.cache_clear()
     yield Plugin("toy", "0", "Toy", "toyverdict", ("paper:toy",))
-    sources._module.cache_clear()
     for name in ("toyverdict", "toyverdict_inside"):
         sys.modules.pop(name, None)
 
@@ -60,7 +58,7 @@ def verification(plugin):
     importlib.import_module("toyverdict")
     reach = Reach(["toyverdict", "toyverdict_inside"])
     places = reach.reached("toyverdict", "build") | reach.reached("toyverdict", "assay_papers")
-    found = {place: sources._now(place) for place in (f"{module}:{symbol}" for module, symbol in places)}
+    found = sources._now(f"{module}:{symbol}" for module, symbol in places)
     samples = {A: Sample({i: 0.9 + 0.01 * i for i in range(5)}), B: Sample({i: 0.5 + 0.02 * i for i in range(5)})}
     records = tuple(
         Record(Cell("toy/arena", "toy/data", "a", (), i, "smoke"), str(i), seconds=1.0, environment={"torch": v})
@@ -74,7 +72,6 @@ def edit(path, old, new):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    sources._module.cache_clear()
 
 
 def test_what_was_found_is_read_again(plugin, verification):
@@ -130,7 +127,6 @@ def test_words_and_what_nothing_reaches_leave_it_fresh(plugin, verification, tmp
 def test_a_source_that_is_gone_makes_it_stale(plugin, verification, tmp_path):
     recording.write(verification, plugin)
     (tmp_path / "toyverdict_inside.py").unlink()
-    sources._module.cache_clear()
     assert "toyverdict_inside:helper" in recorded.read(plugin).changed
 
 
@@ -189,8 +185,7 @@ def test_the_parameters_of_a_baseline_count(tmp_path, monkeypatch):
     path = tmp_path / "toybaselines.py"
     path.write_text('MODELS = [Model("flat", "t/a", Net, {"width": 3}), Model("deep", "t/a", Net)]\n')
     monkeypatch.syspath_prepend(str(tmp_path))
-    sources._module.cache_clear()
-    recorded_then = {"toybaselines#flat": sources._now("toybaselines#flat")}
+    recorded_then = sources._now(["toybaselines#flat"])
     edit(path, 'Model("deep", "t/a", Net)', 'Model("deep", "t/a", Net, {"width": 9})')
     assert sources.changed(recorded_then) == []
     edit(path, '{"width": 3}', '{"width": 4}')

@@ -9,6 +9,7 @@ import ast
 import functools
 import hashlib
 import importlib.util
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -51,8 +52,7 @@ def closure(jobs: Iterable[Job], plugin: str, reach: Reach) -> dict[str, str]:
             made.add(f"{_place(function)[0]}#{name}")  # a baseline's parameters, a metric's bounds
     places = {place for module, symbol in roots if reach.counts(module) for place in reach.reached(module, symbol)}
     names = {f"{module}:{'*' if symbol is None else symbol}" for module, symbol in places}
-    found = {name: _now(name) for name in sorted(names | made)}
-    return {name: digest for name, digest in found.items() if digest}
+    return {name: digest for name, digest in _now(sorted(names | made)).items() if digest}
 
 
 def _place(function: Any) -> tuple[str, str]:
@@ -65,33 +65,61 @@ def _place(function: Any) -> tuple[str, str]:
 
 def changed(recorded: Mapping[str, str]) -> list[str]:
     """Return those of the recorded places that are gone or no longer mean the same."""
-    return [place for place, digest in recorded.items() if _now(place) != digest]
+    now = _now(recorded)
+    return [place for place, digest in recorded.items() if now[place] != digest]
 
 
-def _now(place: str) -> str | None:
-    name, mark, made = place.partition("#")
-    if mark:
-        module = _module(name)
-        calls = _calls(module, made) if module else []
-        return _meaning(calls) if calls else None
-    name, _, symbol = place.partition(":")
-    module = _module(name)
-    return _meaning(module.reached(None if symbol == "*" else symbol)) if module else None
+def _now(places: Iterable[str]) -> dict[str, str | None]:
+    """Return the digests of places as their files are now, None for one that is not there."""
+    split = {place: re.split("([:#])", place, maxsplit=1) for place in places}
+    sources = {name: _source(name) for name in {name for name, _, _ in split.values()}}
+    found: dict[str, str | None] = {}
+    for place, (name, mark, symbol) in split.items():
+        source = sources[name]
+        found[place] = None if source is None else source.call(symbol) if mark == "#" else source.symbol(symbol)
+    return found
 
 
-def _calls(module: Module, made: str) -> list[ast.Call]:
-    """Return the calls whose first argument is the text `made`: `Model("flat-mlp", ...)`."""
-    statements = [*module.reached(None), *module.effects]
-    nodes = (node for statement in statements for node in ast.walk(statement))
-    calls = (node for node in nodes if isinstance(node, ast.Call) and node.args)
-    return [call for call in calls if isinstance(call.args[0], ast.Constant) and call.args[0].value == made]
+class _Source:
+    """The digests of a source file's places; each is computed once, as papers of a family share their suite's."""
+
+    def __init__(self, module: Module) -> None:
+        self._module = module
+        self._symbols: dict[str, str] = {}
+        self._calls: dict[str, str] = {}
+
+    def symbol(self, name: str) -> str:
+        """Return the digest of the statements that bind a name, of all for `*`."""
+        if name not in self._symbols:
+            self._symbols[name] = _meaning(self._module.reached(None if name == "*" else name))
+        return self._symbols[name]
+
+    def call(self, made: str) -> str | None:
+        """Return the digest of the calls whose first argument is the text `made`: `Model("flat-mlp", ...)`."""
+        if made not in self._calls and repr(made) in self._made:
+            self._calls[made] = _meaning(self._made[repr(made)])
+        return self._calls.get(made)
+
+    @functools.cached_property
+    def _made(self) -> Mapping[str, list[ast.Call]]:
+        found: dict[str, list[ast.Call]] = {}
+        for statement in (*self._module.reached(None), *self._module.effects):
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                    found.setdefault(repr(node.args[0].value), []).append(node)
+        return found
+
+
+def _source(name: str) -> _Source | None:
+    """Return the source file of a module, parsed anew when it was edited."""
+    path = source_of(name)
+    return _parsed(name, str(path), path.stat().st_mtime_ns) if path else None
 
 
 @functools.lru_cache(maxsize=1024)
-def _module(name: str) -> Module | None:
-    path = source_of(name)
+def _parsed(name: str, path: str, _: int) -> _Source | None:
     try:
-        return Module(name, str(path)) if path else None
+        return _Source(Module(name, path))
     except AssayError:
         return None
 
@@ -117,7 +145,8 @@ def source_of(module: str) -> Path | None:
     if spec is None:
         return None
     if not rest:
-        return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+        path = Path(spec.origin or "")
+        return path if path.suffix == ".py" and path.is_file() else None
     for folder in spec.submodule_search_locations or ():
         inside = Path(folder, *rest)
         for path in (inside.with_suffix(".py"), inside / "__init__.py"):
