@@ -98,6 +98,33 @@ def test_bad_usage_exits_with_2(toy, command, arguments):
     assert status == 2 and "usage: assay" in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["verify", "far"], "paper 'far' is not installed: assay install far"),
+        (["show", "fa"], "unknown paper 'fa'; did you mean 'far'"),
+        (["run", "away/task"], "task 'away/task' is not installed: assay install --task away/task"),
+    ],
+)
+def test_what_is_known_and_not_installed_says_how_to_install_it(toy, command, monkeypatch, arguments, said):
+    monkeypatch.setattr("assay.index.known", lambda: [{"paper": "far", "tasks": ["away/task"]}])
+    status, _, err = command(*arguments)
+    assert status == 2 and said in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["lst"], "list"),
+        (["run", "toy/line", "--sede", "3"], "--seeds"),
+        (["run", "toy/line", "--scael", "x"], "--scale"),
+    ],
+)
+def test_a_mistyped_command_or_option_is_told_what_it_is_nearest_to(toy, command, arguments, meant):
+    status, _, err = command(*arguments)
+    assert status == 2 and f"did you mean {meant!r}?" in err
+
+
 def test_debug_shows_the_traceback(toy):
     from assay.cli import main
 

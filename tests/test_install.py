@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from assay import index, installing
+from assay import index, indexing, installing
 from assay.cli import main
 from assay.errors import AssayError
 from kit import PLUGINS
@@ -49,7 +49,7 @@ def wheel(folder: Path, name: str, *requires: str) -> Path:
 
 def test_the_index_is_what_the_plugins_of_the_repository_say():
     text = (ROOT / "core/assay/index.json").read_text(encoding="utf-8")
-    assert text == index.dumps(index.build(ROOT / "plugins")), "python -m assay.index plugins"
+    assert text == indexing.dumps(indexing.build(ROOT / "plugins")), "python -m assay.indexing plugins"
 
 
 def test_available_lists_papers_that_are_not_installed(known, capsys):

@@ -172,8 +172,10 @@ class Catalog:
     def task(self, name: str) -> Task:
         """Return a loaded task, or raise an error with the nearest ids."""
         if name not in self.tasks:
+            from assay import index
+
             self.blame("task", name)
-            raise unknown(
+            raise index.absent(
                 "task", name, [*self.tasks, *(t for p in self.plugins if not p.paper for t in p.having("task"))]
             )
         return self.tasks[name]
@@ -232,10 +234,10 @@ class Catalog:
     def paper(self, name: str) -> Paper:
         """Return a loaded paper."""
         if name not in self.papers:
+            from assay import index
+
             self.blame("paper", name)
-            raise unknown(
-                "paper", name, [p.paper for p in self.plugins if p.paper], hint=f"(pip install assay-{name}?)"
-            )
+            raise index.absent("paper", name, [p.paper for p in self.plugins if p.paper])
         return self.papers[name]
 
     def plugin(self, paper: str) -> Plugin:
@@ -243,7 +245,9 @@ class Catalog:
         for plugin in self.plugins:
             if plugin.paper == paper:
                 return plugin
-        raise unknown("paper", paper, [p.paper for p in self.plugins if p.paper])
+        from assay import index
+
+        raise index.absent("paper", paper, [p.paper for p in self.plugins if p.paper])
 
     def _offers(self, plugin: Plugin, module: Any) -> Iterator[tuple[str, Any, Any]]:
         """Yield (kind, key, item) for all that a plugin's hooks return; raise on what is not of the hook's type."""

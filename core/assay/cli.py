@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import assay
 from assay.errors import AssayError
@@ -63,11 +66,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that names the command or option that a mistyped one is nearest to, each command for itself."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; raise on what is left over here, where the options are known, and not in the parser above."""
+        found, extra = super().parse_known_args(args, namespace)
+        if extra:
+            self.error(f"unrecognized arguments: {' '.join(extra)}")
+        return found, extra
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and what was wrong, and exit with 2."""
+        wrong = re.search(r"(?:invalid choice: '|unrecognized arguments: )([^' ]+)", message)
+        known = [word for action in self._actions for word in (*(action.choices or ()), *action.option_strings)]
+        near = difflib.get_close_matches(wrong[1], map(str, known), n=1) if wrong else []
+        super().error(message + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
 def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument("--json", action="store_true", help="print JSON")
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="assay", description=assay.__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"assay {assay.__version__}")

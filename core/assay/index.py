@@ -1,16 +1,14 @@
-"""All papers that assay knows, installed or not: a file that ships with the core, generated from their plugins.
-
-`python -m assay.index plugins` writes it anew.
-"""
+"""All papers that assay knows, installed or not: a file that ships with the core, which `assay.indexing` writes."""
 
 from __future__ import annotations
 
 import functools
 import importlib.resources
 import json
-import sys
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
+
+from assay.errors import AssayError, unknown
 
 FILE = "index.json"
 
@@ -22,34 +20,14 @@ def known() -> list[dict[str, Any]]:
     return list(json.loads(text))
 
 
-def build(folder: Path) -> list[dict[str, Any]]:
-    """Return the entries for the papers whose plugin folders lie below a folder. Imports none of them."""
-    from assay.checks.subject import plugin_of
-    from assay.recorded import outcomes
+def absent(kind: str, name: str, installed: Iterable[str]) -> AssayError:
+    """Return the error for a task or paper that is not installed: how to get one that assay knows, else the nearest ids.
 
-    entries = []
-    for path in folder.glob("*/*/pyproject.toml"):
-        plugin = plugin_of(path.parent)
-        if plugin.paper:
-            verdict = path.with_name("verdict.json")
-            recorded = outcomes(json.loads(verdict.read_text(encoding="utf-8"))) if verdict.is_file() else {}
-            entries.append(
-                {
-                    "paper": plugin.paper,
-                    "name": plugin.name,
-                    "title": plugin.title,
-                    "family": plugin.family,
-                    "tasks": list(plugin.having("task")),
-                    "claims": {claim: recorded.get(claim, "untested") for claim in plugin.having("claim")},
-                }
-            )
-    return sorted(entries, key=lambda entry: (entry["family"], entry["paper"]))
-
-
-def dumps(entries: list[dict[str, Any]]) -> str:
-    """Return entries as JSON, one a line, so that two changes to two papers do not meet."""
-    return "[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries) + "\n]\n"
-
-
-if __name__ == "__main__":
-    Path(__file__).with_name(FILE).write_text(dumps(build(Path(sys.argv[1]))), encoding="utf-8")
+    `kind` is how the error names what was asked for.
+    """
+    papers = {entry["paper"] for entry in known()} if "paper" in kind else set()
+    tasks = {task for entry in known() for task in entry["tasks"]} if "task" in kind else set()
+    if name in papers | tasks:
+        told = f"paper {name!r}" if name in papers else f"task {name!r}"
+        return AssayError(f"{told} is not installed: assay install {name if name in papers else f'--task {name}'}")
+    return unknown(kind, name, {*installed, *papers, *tasks})

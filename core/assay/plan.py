@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from assay import index
 from assay.catalog import Catalog
 from assay.cell import Job
 from assay.digest import Digester, entry_at
@@ -170,7 +171,7 @@ class Planner:
                     chosen.setdefault(model.task, {})[model.id] = model
             else:
                 known = [name for p in catalog.plugins for name in (*p.having("task"), p.paper) if name]
-                raise unknown("task or paper", what, known)
+                raise index.absent("task or paper", what, known)
         wanted = selection.models or ("*",)
         every = [name for models in chosen.values() for name in models]
         for pattern in selection.models:
