@@ -93,10 +93,24 @@ def test_the_familys_leaderboard_comes_from_a_store_and_stays(tmp_path, monkeypa
     with Store(store) as opened:
         execute(Planner(suite.catalog).jobs(Selection(("sums/columns",), seeds=(0, 1, 2))), suite.catalog, opened)
     text = readme.generated(suite, store=store)
-    assert "| 1 | `weights` |" in text
+    first = next(line for line in text.splitlines() if line.startswith("| 1 | `weights` |")).split(" | ")
+    assert first[4] == "3"  # seeds
     (suite.root / "README.md").write_text(text)
     assert readme.generated(suite) == text
     assert assay.compare("sums/columns", store=store)
+
+
+def test_the_familys_readme_names_claims_by_verdict_and_what_was_learned(tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from assay import readme
+
+    suite = subject(copied(tmp_path / "weights"), "suite", monkeypatch)
+    monkeypatch.setattr(type(suite), "suite", replace(suite.suite, findings="Weights pay."))
+    text = readme.generated(suite)
+    assert "1 paper, 1 claims: 1 holds." in text
+    assert "| A weight a column (`weights`) | weights-help |  |  |  |" in text
+    assert text.endswith("## What we learned\n\nWeights pay.\n")
 
 
 def test_explain_says_why_and_what_to_do(capsys):

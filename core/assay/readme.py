@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +69,15 @@ def family(subject: Subject, store: str | None = None) -> str:
     ]
     kept = BOARD.search(subject.text("README.md"))
     board = _boards(subject, store) if store else kept[1] if kept else ""
+    papers = _papers(subject.root.parent)
+    totals = _totals(papers)
     return templating.render(
-        "family.md.j2", suite=subject.suite, tasks=tasks, papers=_papers(subject.root.parent), leaderboard=board
+        "family.md.j2", suite=subject.suite, tasks=tasks, papers=papers, totals=totals, leaderboard=board
     )
 
 
 def _papers(folder: Path) -> list[dict[str, Any]]:
-    """Return the papers whose folders lie in a family's, with the counts of their verdicts."""
+    """Return the papers whose folders lie in a family's, with their claims by verdict and the seconds of their cells."""
     from assay.checks.subject import plugin_of
 
     rows = []
@@ -86,9 +87,19 @@ def _papers(folder: Path) -> list[dict[str, Any]]:
             verdicts = path.with_name("verdict.json")
             recorded = json.loads(verdicts.read_text(encoding="utf-8")) if verdicts.is_file() else {}
             found = outcomes(recorded)
-            counts = Counter(found.get(claim, "untested") for claim in plugin.having("claim"))
-            rows.append({"id": plugin.paper, "title": plugin.title, **{name: counts[name] for name in OUTCOMES}})
+            by_verdict: dict[str, list[str]] = {name: [] for name in OUTCOMES}
+            for claim in plugin.having("claim"):
+                by_verdict[found.get(claim, "untested")].append(claim)
+            seconds = recorded.get("seconds")
+            rows.append({"id": plugin.paper, "title": plugin.title, "claims": by_verdict, "seconds": seconds})
     return rows
+
+
+def _totals(papers: Sequence[Mapping[str, Any]]) -> str:
+    """Return `2 papers, 5 claims: 4 holds, 1 fails.`."""
+    counts = {name: sum(len(paper["claims"][name]) for paper in papers) for name in OUTCOMES}
+    found = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f"{len(papers)} {'paper' if len(papers) == 1 else 'papers'}, {sum(counts.values())} claims: {found}."
 
 
 def _claim(claim: Any, recorded: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,11 +146,10 @@ def _boards(subject: Subject, store: str) -> str:
                 "",
                 f"**{task.id}** on {board.dataset.partition('/')[2]}, {board.metric} ({board.unit}), {board.scale}",
             ]
-            lines += ["", "| rank | entrant | mean | 95 % interval | parameters |", "|---|---|---|---|---|"]
+            lines += ["", "| rank | entrant | mean | 95 % interval | seeds | fit, s | parameters |", "|---" * 7 + "|"]
             for row in board.rows:
                 low, high = render.number(row.low), render.number(row.high)
-                parameters = render.amount(row.costs.get("parameters"))
-                lines.append(
-                    f"| {row.rank or '-'} | `{row.entrant}` | {render.number(row.mean)} | [{low}, {high}] | {parameters} |"
-                )
+                cells = [f"{row.rank or '-'}", f"`{row.entrant}`", render.number(row.mean), f"[{low}, {high}]"]
+                cells += [f"{len(row.values)}", render.number(row.costs.get("fit_seconds"))]
+                lines.append(f"| {' | '.join([*cells, render.amount(row.costs.get('parameters'))])} |")
     return "\n".join(["", "", "## Leaderboard", *lines]) if lines else ""

@@ -4,7 +4,15 @@ from itertools import product
 
 import pytest
 import torch
-from assay_point2point import Point2Point, arranged, consecutive_distance, hilbert, interleaved, on_grid
+from assay_point2point import (
+    Point2Point,
+    Point2PointParts,
+    arranged,
+    consecutive_distance,
+    hilbert,
+    interleaved,
+    on_grid,
+)
 
 
 @pytest.mark.parametrize(("bits", "dims"), [(1, 2), (2, 2), (1, 3), (2, 3), (3, 3)])
@@ -48,6 +56,13 @@ def test_features_stay_with_their_points():
     order = torch.randperm(21)
     torch.testing.assert_close(net.features(points[:, order]), net.features(points)[:, order])
     torch.testing.assert_close(net(points[:, order]), net(points))
+
+
+def test_labels_move_with_their_points_unless_the_order_is_the_given_one():
+    points, order = torch.rand(2, 21, 3).double(), torch.randperm(21)
+    net, given = (Point2PointParts(3, 5, curve).double().eval() for curve in ("hilbert", "given"))
+    torch.testing.assert_close(net(points[:, order]), net(points)[:, order])
+    assert not torch.allclose(given(points[:, order]), given(points)[:, order])
 
 
 def test_paths_are_measured_step_by_step():

@@ -82,6 +82,22 @@ class PointNet(nn.Module):
         return {} if self.align is not None else {"surgery": surgery(double(self), data, ctx)}
 
 
+class PointNetParts(nn.Module):
+    """(B, N, inputs) -> (B, N, classes): each point's own features joined with those of the whole cloud (3.2, fig. 2)."""
+
+    def __init__(self, inputs: int, classes: int) -> None:
+        super().__init__()
+        self.align = TNet(inputs)
+        self.local, self.deep = PointMLP(inputs, 64, 64), PointMLP(64, 64, 128, 256)
+        self.joined, self.out = PointMLP(64 + 256, 128, 64), nn.Linear(64, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits of each point."""
+        h = self.local(x @ self.align(x))
+        whole = self.deep(h).amax(1, keepdim=True)
+        return self.out(self.joined(torch.cat([h, whole.expand(-1, h.shape[1], -1)], -1)))
+
+
 @torch.no_grad()
 def surgery(net: Any, data: PointClouds, ctx: Context, clouds: int = 16) -> Mapping[str, float]:
     """Cut clouds down to their critical sets C_S, add up to 64 points each that the upper bound N_S admits, and compare.
@@ -110,13 +126,14 @@ def surgery(net: Any, data: PointClouds, ctx: Context, clouds: int = 16) -> Mapp
 
 @hookimpl
 def assay_models() -> list[Model]:
-    """Return the entrants."""
+    """Return the entrants of both tasks."""
     task = "sets/point-clouds"
     return [
         Model("pointnet", task, PointNet, knobs={"pool": ("max", "mean", "attention"), "tnet": (True, False)}),
         Model("pointnet-mean", task, PointNet, {"pool": "mean"}, ablates="pointnet"),
         Model("pointnet-attsum", task, PointNet, {"pool": "attention"}, ablates="pointnet"),
         Model("pointnet-no-tnet", task, PointNet, {"tnet": False}, {"pool": ("max", "mean")}, ablates="pointnet"),
+        Model("pointnet", "sets/point-parts", PointNetParts),
     ]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from assay_pointnet import PointMLP, PointNet, TNet
+from assay_pointnet import PointMLP, PointNet, PointNetParts, TNet
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +19,13 @@ def test_order_of_points_does_not_matter(pool):
     net, x = PointNet(3, 10, pool).double().eval(), clouds().double()
     order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(net(x[:, order]), net(x), rtol=0, atol=1e-12)
+
+
+def test_labels_of_points_move_with_them_and_see_the_whole_cloud():
+    net, x = PointNetParts(3, 5).double().eval(), clouds().double()
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(net(x[:, order]), net(x)[:, order], rtol=0, atol=1e-12)
+    assert not torch.allclose(net(x[:, :20]), net(x)[:, :20])
 
 
 def test_the_alignment_is_the_identity_at_first():

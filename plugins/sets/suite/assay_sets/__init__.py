@@ -7,6 +7,7 @@ from assay import Dataset, Metric, Model, Schema, Suite, Task, hookimpl
 from assay_sets import (
     baselines,
     baselines_orders,
+    baselines_parts,
     baselines_subsets,
     convex_hull,
     digits,
@@ -17,6 +18,7 @@ from assay_sets import (
     orders,
     permutation_recovery,
     point_clouds,
+    point_parts,
     relative_pose,
     scenes,
     set_statistics,
@@ -47,6 +49,7 @@ def assay_tasks() -> list[Task]:
     """Return the family's arenas."""
     return [
         point_clouds.TASK,
+        point_parts.TASK,
         set_statistics.TASK,
         permutation_recovery.TASK,
         convex_hull.TASK,
@@ -63,6 +66,7 @@ def assay_schemas() -> list[Schema]:
     """Return the forms of data that a user can bring."""
     return [
         point_clouds.SCHEMA,
+        point_parts.SCHEMA,
         set_statistics.SCHEMA,
         permutation_recovery.SCHEMA,
         convex_hull.SCHEMA,
@@ -83,6 +87,9 @@ def assay_datasets() -> list[Dataset]:
         Dataset("shapes-3d", clouds, shapes.shapes_3d, title="ten 3-D surfaces, synthetic"),
         Dataset(
             "mnist-points", clouds, digits.mnist_points, title="MNIST digits as 2-D points", licence="CC BY-SA 3.0"
+        ),
+        Dataset(
+            "composite-parts", point_parts.SCHEMA.id, shapes.composite_parts, title="two touching solids, synthetic"
         ),
         Dataset("digit-sum", sets, digits.digit_sum, title="sum of digit images", licence="BSD (scikit-learn)"),
         Dataset(
@@ -124,6 +131,7 @@ def assay_models() -> list[Model]:
     return [
         *baselines.MODELS,
         *baselines_orders.MODELS,
+        *baselines_parts.MODELS,
         *baselines_subsets.MODELS,
         *view_sets.BASELINES,
         *relative_pose.BASELINES,
