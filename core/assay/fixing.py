@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from assay.checks.subject import Subject
 
 KEYWORDS = re.compile(r"^keywords\s*=\s*\[[^\]]*\]", re.MULTILINE)
-MAPPED = ("api:", "family:", "task:", "paper:", "claim:")
+PLACES = ("model:", "dataset:", "backend:")
+MAPPED = ("api:", "family:", "task:", "paper:", "claim:", *PLACES)
 
 
 def fix(subject: Subject, *, store: str | None = None) -> Iterator[str]:
@@ -52,8 +53,27 @@ def keywords(subject: Subject) -> str:
     words = [f"api:{assay.API}", *([f"family:{family}"] if family else []), *(f"task:{task}" for task in tasks)]
     for paper in papers:
         words += [f"paper:{paper.id}", *(f"claim:{claim.id}" for claim in paper.claims)]
+    words += places(subject)
     words += [word for word in subject.plugin.keywords if not word.startswith(MAPPED)]
     line = f"keywords = [{', '.join(json.dumps(word) for word in words)}]"
     if len(line) <= 120:
         return line
     return "keywords = [\n" + "".join(f"    {json.dumps(word)},\n" for word in words) + "]"
+
+
+def places(subject: Subject) -> list[str]:
+    """Return the keywords that say where a plugin's entrants, data sets and backends belong: `model:TASK/ID`.
+
+    By them `assay track` lists what it measures, and the shell completes ids, without an import.
+    """
+    models, datasets = subject.offered("model").values(), subject.offered("dataset").items()
+    return [
+        *(f"model:{model.task}/{model.id}" for model in models),
+        *(
+            f"dataset:{task.id}/{key.partition('/')[2]}"
+            for task in subject.catalog.tasks.values()
+            for key, dataset in datasets
+            if dataset.schema == task.schema
+        ),
+        *(f"backend:{backend.id}" for backend in subject.offered("backend").values()),
+    ]

@@ -26,34 +26,6 @@ def loads(subject: Subject) -> Iterator[str]:
         yield "registers nothing: has its module a function with @hookimpl?"
 
 
-def same_paper(subject: Subject) -> Iterator[str]:
-    """Metadata and code name the same paper, title and family."""
-    paper, plugin = subject.paper, subject.plugin
-    for what, coded, told in (
-        ("paper", paper.id, plugin.paper),
-        ("title", paper.title, plugin.title),
-        ("family", paper.family, plugin.family),
-    ):
-        if coded != told:
-            yield f"{what} is {coded!r} in the code and {told!r} in pyproject.toml"
-
-
-def same_tasks(subject: Subject) -> Iterator[str]:
-    """Keywords name the tasks that entrants enter, or that a suite offers."""
-    offered = {task.id for task in subject.offered("task").values()}
-    entered = {model.task for model in subject.offered("model").values()}
-    coded, told = offered or entered, set(subject.plugin.having("task"))
-    if coded != told:
-        yield f"the code is about {', '.join(sorted(coded)) or 'no task'}, keywords name {', '.join(sorted(told)) or 'none'}"
-
-
-def same_claims(subject: Subject) -> Iterator[str]:
-    """Keywords name the claims."""
-    coded, told = [claim.id for claim in subject.paper.claims], list(subject.plugin.having("claim"))
-    if sorted(coded) != sorted(told):
-        yield f"the code has {', '.join(coded)}; keywords name {', '.join(told) or 'none'}"
-
-
 def arxiv(subject: Subject) -> Iterator[str]:
     """The arXiv id is one, and fits the year."""
     paper = subject.paper
@@ -198,12 +170,8 @@ def _accepted(model: Model) -> tuple[dict[str, Any], bool]:
     return {p.name: p.default for p in found}, any(p.kind is p.VAR_KEYWORD for p in found)
 
 
-_KEYWORDS = "assay check --fix writes the keywords anew from the code"
 CHECKS = (
     Check("loads", "code", "what cannot be imported cannot run", "see the message", loads),
-    Check("same-paper", "code", "assay list shows the metadata, assay verify the code", "make them alike", same_paper),
-    Check("same-tasks", "code", "a plugin is only loaded for the tasks of its keywords", _KEYWORDS, same_tasks),
-    Check("same-claims", "code", "assay list counts the claims of the keywords", _KEYWORDS, same_claims),
     Check("arxiv", "code", "a reader must find the paper", "correct Paper.arxiv", arxiv),
     Check("year", "code", "papers are listed by year", "correct Paper.year", year),
     Check("model-ids", "code", "ids are typed, completed and used in URLs", "my-entrant", model_ids),

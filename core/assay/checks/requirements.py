@@ -9,8 +9,12 @@ import re
 import sys
 from collections.abc import Iterator
 
-from assay.checks.kit import Check
+from assay.checks.kit import Check, NotApplicable
 from assay.checks.subject import Subject
+
+COMMON = frozenset({"assay", "networkx", "numpy", "pandas", "scikit-learn", "scipy", "sympy", "torch"})
+"""Libraries that hundreds of papers can share one environment with."""
+NETWORK = frozenset({"ftplib", "http", "imaplib", "poplib", "smtplib", "socket", "socketserver", "urllib", "xmlrpc"})
 
 
 def requirements(subject: Subject) -> dict[str, str]:
@@ -43,11 +47,17 @@ def imported(subject: Subject) -> dict[str, str]:
     own = subject.plugin.module.partition(".")[0]
     found: dict[str, str] = {}
     for place, node in subject.nodes(ast.Import, ast.ImportFrom):
-        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-        for top in {module.partition(".")[0] for module in modules if not getattr(node, "level", 0)}:
+        for top in _tops(node):
             if top != own and top not in sys.stdlib_module_names:
                 found.setdefault(_distribution(top), place)
     return found
+
+
+def _tops(node: ast.Import | ast.ImportFrom) -> set[str]:
+    """Return the top-level modules that a statement imports, none for a relative one."""
+    if isinstance(node, ast.Import):
+        return {alias.name.partition(".")[0] for alias in node.names}
+    return set() if node.level else {(node.module or "").partition(".")[0]}
 
 
 def undeclared(subject: Subject) -> Iterator[str]:
@@ -66,6 +76,22 @@ def unused(subject: Subject) -> Iterator[str]:
     for name in requirements(subject):
         if name not in found:
             yield f"dependencies name {name}, which nothing imports"
+
+
+def allowed(subject: Subject) -> Iterator[str]:
+    """A paper imports the standard library but its network, the core, its suite, data, and the common libraries."""
+    if not subject.plugin.paper:
+        raise NotApplicable("no paper")
+    own = subject.plugin.module.partition(".")[0]
+    family = subject.plugin.family
+    suites = {_normal(p.name) for p in subject.catalog.plugins if p.family == family and not p.paper}
+    papers = {_normal(p.name) for p in subject.catalog.plugins if p.paper}  # `paper-imports` speaks of those
+    for name, place in imported(subject).items():
+        if name not in {*COMMON, *suites, *papers} and not name.startswith("assay-data-"):
+            yield f"{place} imports {name}: a paper may import its suite, {', '.join(sorted(COMMON))}"
+    for place, node in subject.nodes(ast.Import, ast.ImportFrom):
+        for top in _tops(node) & NETWORK - {own}:
+            yield f"{place} imports {top}: a paper does not use the network"
 
 
 def _normal(name: str) -> str:
@@ -100,6 +126,13 @@ CHECKS = (
         "honest ranges let hundreds of plugins live in one environment",
         "give name>=VERSION",
         bounded,
+    ),
+    Check(
+        "allowed-imports",
+        "files",
+        "hundreds of papers share one environment, offline",
+        "write it with these, or waive it and say why no less will do",
+        allowed,
     ),
     Check("undeclared", "files", "a fresh environment has only what is declared", "add it to dependencies", undeclared),
     Check("unused", "files", "a requirement that nothing uses costs every user its size", "remove it", unused),

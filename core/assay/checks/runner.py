@@ -33,9 +33,9 @@ class Report(NamedTuple):
 
 def checks(*, smoke: bool = True) -> tuple[Check, ...]:
     """Return all checks, or those that run no entrant."""
-    from assay.checks import claimed, documents, packaging, registered, requirements, source
+    from assay.checks import agreement, claimed, documents, packaging, registered, requirements, source
 
-    rooms = (packaging, requirements, source, registered, claimed, documents)
+    rooms = (packaging, requirements, source, agreement, registered, claimed, documents)
     still = tuple(check for room in rooms for check in room.CHECKS)
     if not smoke:
         return still
