@@ -86,7 +86,7 @@ ROOMS = {
     "commands.install": "installing render",
     "commands.new": "errors scaffold",
     "commands.uninstall": "installing",
-    "completing": "catalog index",
+    "completing": "catalog commands.export index",
     "fixing": "checks.kit readme",
     "index": "errors",
     "indexing": "checks.subject index recorded",
