@@ -1,4 +1,7 @@
-"""All papers that assay knows, installed or not: a file that ships with the core, which `assay.indexing` writes."""
+"""All papers that assay knows, installed or not: a file that ships with the core, which `assay.indexing` writes.
+
+A paper is known once it has a plugin: what cannot be installed is no choice.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,15 @@ FILE = "index.json"
 
 
 @functools.cache
-def known() -> list[dict[str, Any]]:
-    """Return an entry for each known paper: paper, name (distribution), title, family, tasks, claims (verdict by id)."""
+def distributions() -> dict[str, dict[str, Any]]:
+    """Return what a plugin's distribution needs, by its name: name, requires (names), bytes (about), extras if any."""
     text = (importlib.resources.files("assay") / FILE).read_text(encoding="utf-8")
-    return list(json.loads(text))
+    return {entry["name"]: entry for entry in json.loads(text)}
+
+
+def known() -> list[dict[str, Any]]:
+    """Return an entry for each known paper: beside the above paper, title, family, tasks, claims (verdict by id)."""
+    return [entry for entry in distributions().values() if entry.get("paper")]
 
 
 def absent(kind: str, name: str, installed: Iterable[str]) -> AssayError:

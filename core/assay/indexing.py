@@ -1,4 +1,4 @@
-"""Writes the index of all papers that ships with the core: `python -m assay.indexing plugins`."""
+"""Writes the index of all plugins that ships with the core: `python -m assay.indexing plugins`."""
 
 from __future__ import annotations
 
@@ -7,30 +7,50 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from assay.checks.subject import plugin_of
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from assay.checks.subject import plugin_of, read_toml
 from assay.index import FILE
 from assay.recorded import outcomes
 
 
 def build(folder: Path) -> list[dict[str, Any]]:
-    """Return the entries for the papers whose plugin folders lie below a folder. Imports none of them."""
-    entries = []
-    for path in folder.glob("*/*/pyproject.toml"):
-        plugin = plugin_of(path.parent)
-        if plugin.paper:
-            verdict = path.with_name("verdict.json")
-            recorded = outcomes(json.loads(verdict.read_text(encoding="utf-8"))) if verdict.is_file() else {}
-            entries.append(
-                {
-                    "paper": plugin.paper,
-                    "name": plugin.name,
-                    "title": plugin.title,
-                    "family": plugin.family,
-                    "tasks": list(plugin.having("task")),
-                    "claims": {claim: recorded.get(claim, "untested") for claim in plugin.having("claim")},
-                }
-            )
-    return sorted(entries, key=lambda entry: (entry["family"], entry["paper"]))
+    """Return the entries for the distributions whose folders lie below a folder. Imports none of them."""
+    return sorted(
+        (entry(path.parent) for path in folder.glob("*/*/pyproject.toml")),
+        key=lambda e: (e.get("family", ""), e.get("paper", ""), e["name"]),
+    )
+
+
+def entry(folder: Path) -> dict[str, Any]:
+    """Return the entry for a plugin's folder."""
+    project = read_toml(folder / "pyproject.toml")["project"]
+    plugin, verdict = plugin_of(folder), folder / "verdict.json"
+    found: dict[str, Any] = {}
+    if plugin.paper:
+        recorded = outcomes(json.loads(verdict.read_text(encoding="utf-8"))) if verdict.is_file() else {}
+        found = {
+            "paper": plugin.paper,
+            "title": plugin.title,
+            "family": plugin.family,
+            "tasks": list(plugin.having("task")),
+            "claims": {claim: recorded.get(claim, "untested") for claim in plugin.having("claim")},
+        }
+    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    extras = project.get("optional-dependencies", {})
+    return {
+        **found,
+        "name": plugin.name,
+        "requires": sorted(requirement(text) for text in project.get("dependencies", ())),
+        "bytes": int(float(f"{size:.0e}")),  # so that few edits change it
+        **({"extras": extras} if extras else {}),
+    }
+
+
+def requirement(text: str) -> str:
+    """Return the name of a requirement, normalised: `Scikit_Learn>=1.3` is `scikit-learn`."""
+    return canonicalize_name(Requirement(text).name)
 
 
 def dumps(entries: list[dict[str, Any]]) -> str:

@@ -71,11 +71,13 @@ def _verdicts(plugins: Sequence[Plugin], as_json: bool) -> int:
 
 
 def _available(args: argparse.Namespace) -> int:
-    """List all papers of the index that ships with the core."""
+    """List all papers of the index that ships with the core, and the installed ones that it does not know."""
     from assay import catalog, index, render
 
-    here = {p.paper for p in catalog.installed()}
-    entries = [{**e, "installed": e["paper"] in here} for e in index.known() if args.family in (None, e["family"])]
+    here = {p.paper: p for p in catalog.installed() if p.paper}
+    known = {entry["paper"]: entry for entry in index.known()}
+    known |= {name: _entry(plugin) for name, plugin in here.items() if name not in known}
+    entries = [{**e, "installed": e["paper"] in here} for e in known.values() if args.family in (None, e["family"])]
     if args.json:
         print(json.dumps(entries, indent=1))
         return 0
@@ -90,3 +92,22 @@ def _available(args: argparse.Namespace) -> int:
     print(render.table(["paper", "family", "installed", "verdicts", "title"], rows))
     print(f"\n{len(rows)} papers, {sum(e['installed'] for e in entries)} installed; assay install PAPER adds one")
     return 0
+
+
+def _entry(plugin: Plugin) -> dict[str, Any]:
+    """Return what the index would say of an installed paper."""
+    from assay import recorded
+
+    try:
+        found = recorded.read(plugin)
+    except AssayError:
+        found = None  # `assay list --verdicts` says what is wrong with it
+    verdicts = found.outcomes if found else {}
+    return {
+        "paper": plugin.paper,
+        "title": plugin.title,
+        "family": plugin.family,
+        "tasks": list(plugin.having("task")),
+        "claims": {claim: verdicts.get(claim, "untested") for claim in plugin.having("claim")},
+        "name": plugin.name,
+    }
