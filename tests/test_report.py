@@ -13,10 +13,10 @@ from dataclasses import replace
 
 import pytest
 import report_data as made
-from assay import AssayError, cli
+from assay import AssayError, cli, recorded
 from assay.catalog import Plugin
 from assay.leaderboard import leaderboards
-from assay.report import Sources, render
+from assay.report import Sources, render, tracked
 from assay.report.content import compose
 from assay.report.figures import column, short, thinned
 from assay.report.papers import claimed, papers
@@ -133,6 +133,34 @@ def test_papers_come_from_folders_of_verdicts_and_from_metadata(verdicts, tmp_pa
     assert by_id["paper-001"]["tested"]["scale"] == "small"
 
 
+def kept(paper, scale, finished, **sources):
+    return {**made.verdict(paper), "scale": scale, "sources": sources, "finished": finished}
+
+
+def test_what_the_store_keeps_is_shown_where_nothing_is_recorded():
+    found = papers([], [], [kept(0, "small", 1), kept(0, "smoke", 2)])
+    assert [(p["id"], p["origin"], p["tested"]["scale"]) for p in found] == [("paper-000", "store", "small")]
+    assert [v["scale"] for v in found[0]["here"]] == ["small", "smoke"]
+
+
+def test_recorded_verdicts_count_before_those_of_the_store_unless_they_alone_are_stale(tmp_path, monkeypatch):
+    plugin = Plugin("assay-zero", "1.0", "Zero", "no_such_module", ("paper:paper-000",))
+    content = {**made.verdict(0), "scale": "full"}
+    for changed, origin in (((), "recorded"), (("some.module:thing",), "store")):
+        monkeypatch.setattr("assay.recorded.read", lambda _, c=changed: recorded.Recorded(content, "there", c))
+        (paper,) = papers([], [plugin], [kept(0, "smoke", 1)])
+        assert (paper["origin"], len(paper["here"]), bool(paper["stale"])) == (origin, 1, False)
+
+
+def test_verdicts_of_the_store_go_stale_with_the_sources_of_an_installed_paper():
+    plugin = Plugin("assay-zero", "1.0", "Zero", "no_such_module", ("paper:paper-000",))
+    assert papers([], [], [kept(0, "small", 1, **{"gone:thing": "0"})])[0]["stale"] == []
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        patch.setattr("assay.recorded.read", lambda _: None)
+        assert papers([], [plugin], [kept(0, "small", 1, **{"gone:thing": "0"})])[0]["stale"] == ["gone:thing"]
+
+
 @pytest.mark.parametrize("content", ["no json", "[]", '{"schema": 1}', '{"schema": 99, "paper": "x", "claims": []}'])
 def test_a_file_that_holds_no_verdicts_is_an_error_that_names_it(tmp_path, content):
     path = tmp_path / "some.json"
@@ -223,6 +251,44 @@ def test_a_server_refuses_a_foreign_name_and_an_unknown_path(server):
         with pytest.raises(urllib.error.HTTPError) as refused:
             ask(server, path, **headers)
         assert refused.value.code == code
+
+
+@pytest.fixture
+def tracks(tmp_path):
+    """Pages of `assay track publish`, and a file beside them that is none of theirs."""
+    pages = tmp_path / "html"
+    (pages / "graphs").mkdir(parents=True)
+    (pages / "index.html").write_text("<p>tracks")
+    (pages / "graphs" / "a.json").write_text("[1]")
+    (tmp_path / "secret.txt").write_text("secret")
+    return pages
+
+
+def test_the_page_links_to_tracks_from_where_it_lies(tracks, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert tracked.published(None) is None
+    assert tracked.link(tracked.published("html"), tmp_path / "docs") == "../html/index.html"
+    assert tracked.link(tracked.published("https://example.org/t/"), tmp_path) == "https://example.org/t/"
+    with pytest.raises(AssayError, match=r"no index\.html"):
+        tracked.published("docs")
+    (tmp_path / ".asv").mkdir()
+    tracks.rename(tmp_path / ".asv" / "html")
+    assert tracked.link(tracked.published(None), tmp_path) == ".asv/html/index.html"
+
+
+def test_a_server_shows_the_tracks_and_nothing_beside_them(store, tracks):
+    with Server(Sources(store, plugins=()), track=tracks) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            assert json.load(ask(server, "data.json"))["track"] == "track/index.html"
+            assert ask(server, "track/").read() == b"<p>tracks"
+            assert ask(server, "track/graphs/a.json?x=1").headers["Content-Type"] == "application/json; charset=utf-8"
+            for path in ("track/../secret.txt", "track/%2e%2e/secret.txt", "track/graphs", "track/%00"):
+                with pytest.raises(urllib.error.HTTPError) as refused:
+                    ask(server, path)
+                assert refused.value.code == 404
+        finally:
+            server.shutdown()
 
 
 def test_a_port_that_is_taken_is_an_error_with_advice(server):

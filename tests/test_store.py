@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,12 +16,13 @@ import assay
 import postgresql
 import pytest
 import sqlalchemy as sa
+from assay import judged
 from assay import leases as leasing
 from assay.errors import AssayError, RunError
 from assay.leases import Leases
 from assay.spec import Cell, Metric, Record
 from assay.store import Store
-from assay.tables import LEASES, SCHEMA, VERSION
+from assay.tables import LEASES, RECORDS, SCHEMA, VERSION
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -227,6 +229,32 @@ def test_a_store_of_an_older_schema_is_migrated(address: str) -> None:
         store.execute(SCHEMA.update().values(version=1))
     with Store(address) as store, Leases(store) as leases:
         assert store.get(["d0"]) == {"d0": RECORD} and leases.take(["d0"]) == {"d0"}
+
+
+def test_learning_curves_of_an_older_schema_are_read(address: str) -> None:
+    curve = [{"step": 0, "loss": 2.0}, {"step": 5, "loss": 1.0, "test": 0.5}]
+    with Store(address) as store:
+        store.put(RECORD)
+        store.execute(RECORDS.update().values(curve=json.dumps(curve)))
+        assert next(store.records()).curve == tuple(curve)
+        assert dict(store.curves()) == {"d0": {"step": [0, 5], "loss": [2.0, 1.0], "test": [None, 0.5]}}
+
+
+def test_a_curve_is_what_was_logged_and_can_be_left_out(address: str) -> None:
+    curve = ({"step": 0, "loss": 2.0}, {"step": 5, "test": 0.5})
+    with Store(address) as store:
+        store.put(replace(RECORD, curve=curve))
+        assert next(store.records()).curve == curve
+        assert next(store.records(curves=False)).curve == ()
+
+
+def test_the_last_verdicts_at_a_scale_are_kept(address: str) -> None:
+    with Store(address) as store:
+        before = store.stamp()
+        for scale, seconds in (("smoke", 1), ("small", 2), ("smoke", 3)):
+            judged.keep(store, {"paper": "p", "scale": scale, "backend": "cpu", "seconds": seconds})
+        found = [(content["scale"], content["seconds"]) for content in judged.kept(store)]
+        assert found == [("small", 2), ("smoke", 3)] and store.stamp() != before
 
 
 def test_a_store_of_a_newer_schema_is_refused(address: str) -> None:

@@ -11,6 +11,7 @@ import assay
 import pytest
 from assay import api, catalog, cli, falsify
 from assay.catalog import Plugin
+from assay.report import Sources, gather
 from assay.verifying import stored
 
 TOY = """
@@ -112,6 +113,13 @@ def test_each_claim_gets_its_verdict(toy):
     assert found["crashes"].outcome == "fails"
     assert "RuntimeError: boom" in found["crashes"].failures[0]
     assert found["good-wins"].seconds > 0
+
+
+def test_the_page_shows_what_was_verified_and_not_recorded(toy):
+    verdicts()
+    (paper,) = gather(Sources(plugins=()))["papers"]
+    assert paper["origin"] == "store" and paper["tested"]["scale"] == "smoke"
+    assert {c["id"]: c["verdict"] for c in paper["claims"]}["good-wins"] == "holds"
 
 
 def test_an_entrant_that_is_not_installed_comes_with_the_command_that_installs_it(toy):

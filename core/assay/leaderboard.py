@@ -131,8 +131,18 @@ def entrants(records: Sequence[Record]) -> dict[str, list[Record]]:
     return dict(found)
 
 
-def rank(by_entrant: Mapping[str, Sequence[Record]], metric: str, direction: str, alpha: float = ALPHA) -> list[Row]:
-    """Return the entrants of one arena by a metric, best first, from records of one protocol."""
+def rank(
+    by_entrant: Mapping[str, Sequence[Record]],
+    metric: str,
+    direction: str,
+    alpha: float = ALPHA,
+    *,
+    costs: Mapping[str, Mapping[str, float]] | None = None,
+) -> list[Row]:
+    """Return the entrants of one arena by a metric, best first, from records of one protocol.
+
+    `costs` are the `mean_costs` by entrant, where a caller that ranks by many metrics has them already.
+    """
     values = {
         name: {r.cell.seed: v for r in group if r.ok and (v := r.value(metric)) is not None}
         for name, group in by_entrant.items()
@@ -149,14 +159,16 @@ def rank(by_entrant: Mapping[str, Sequence[Record]], metric: str, direction: str
             continue
         mean = float(numbers.mean()) if len(numbers) else math.nan
         low, high = stats.mean_interval(numbers, alpha) if len(numbers) > 1 else (math.nan, math.nan)
-        rows.append(Row(name, ranks.get(name), values[name], mean, low, high, _mean_costs(group), failures))
+        spent = costs[name] if costs else mean_costs(group)
+        rows.append(Row(name, ranks.get(name), values[name], mean, low, high, spent, failures))
     sign = -1 if direction == "up" else 1
     rows.sort(key=lambda row: (row.rank is None, sign * row.mean if row.rank else 0, row.entrant))
     letters = _letters([row.entrant for row in rows if row.rank], better)
     return [replace(row, groups=letters.get(row.entrant, "")) for row in rows]
 
 
-def _mean_costs(records: Sequence[Record]) -> dict[str, float]:
+def mean_costs(records: Sequence[Record]) -> dict[str, float]:
+    """Return the mean of each cost over the records that have it."""
     costs: dict[str, list[float]] = defaultdict(list)
     for record in records:
         for name, value in record.costs.items():

@@ -17,7 +17,21 @@ import sqlalchemy as sa
 
 from assay.errors import AssayError, RunError
 from assay.spec import Cell, Metric, Record
-from assay.tables import END_LEASE, ENVIRONMENTS, META, METRICS, RECORDS, SCHEMA, VERSION, put_record, record_of, row_of
+from assay.tables import (
+    END_LEASE,
+    ENVIRONMENTS,
+    META,
+    METRICS,
+    RECORDS,
+    SCHEMA,
+    VERDICTS,
+    VERSION,
+    Columns,
+    columns,
+    put_record,
+    record_of,
+    row_of,
+)
 from assay.tables import insert as insert_into
 
 T = TypeVar("T")
@@ -89,7 +103,7 @@ class Store:
                     self._connection.execute(sa.text("SELECT pg_advisory_xact_lock(4153534159)"))
                 elif not self._connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
                     self._connection.exec_driver_sql("BEGIN IMMEDIATE")
-                META.create_all(self._connection)  # version 2 added the leases
+                META.create_all(self._connection)  # version 2 added the leases, 3 the verdicts
                 self._connection.execute(SCHEMA.delete())
                 self._connection.execute(SCHEMA.insert().values(version=VERSION))
             version = self._version()
@@ -199,12 +213,22 @@ class Store:
         query = sa.select(*key, sa.func.avg(RECORDS.c.seconds)).where(RECORDS.c.reason == "", RECORDS.c.task.in_(tasks))
         return {tuple(row[:5]): float(row[5]) for row in self._read(query.group_by(*key))}
 
-    def records(self, **equal: Any) -> Iterator[Record]:
-        """Yield records whose columns equal what is given (`task=...`, `scale=...`), oldest first."""
+    def records(self, *, curves: bool = True, **equal: Any) -> Iterator[Record]:
+        """Yield records whose columns equal what is given (`task=...`, `scale=...`), oldest first.
+
+        Without `curves` theirs are empty, which takes half of the time.
+        """
         conditions = (RECORDS.c[name] == value for name, value in equal.items() if value is not None)
-        query = sa.select(RECORDS, ENVIRONMENTS.c.content).join(ENVIRONMENTS).where(*conditions)
+        read = [c if curves or c.name != "curve" else sa.literal("[]").label("curve") for c in RECORDS.c]
+        query = sa.select(*read, ENVIRONMENTS.c.content).join(ENVIRONMENTS).where(*conditions)
         for row in self._read(query.order_by(RECORDS.c.finished)):
             yield record_of(row._mapping)
+
+    def curves(self) -> Iterator[tuple[str, Columns]]:
+        """Yield the digest and the learning curve of each record, by columns."""
+        for digest, curve in self._read(sa.select(RECORDS.c.digest, RECORDS.c.curve)):
+            found = json.loads(curve)
+            yield digest, found if isinstance(found, dict) else columns(found)
 
     def _by_digest(self, query: Any, digests: Iterable[str], *conditions: Any) -> Iterator[Any]:
         wanted = list(digests)
@@ -218,8 +242,9 @@ class Store:
         return int(self._read(sa.select(sa.func.count()).select_from(RECORDS))[0][0])
 
     def stamp(self) -> str:
-        """Return a text that changes whenever a record is written."""
-        return "-".join(map(str, self._read(sa.select(sa.func.count(), sa.func.max(RECORDS.c.finished)))[0]))
+        """Return a text that changes whenever a record or a verdict is written."""
+        ends = (sa.select(sa.func.count(), sa.func.max(table.c.finished)) for table in (RECORDS, VERDICTS))
+        return "-".join(str(value) for query in ends for value in self._read(query)[0])
 
     def close(self) -> None:
         """Close the connection. What was put is on disk already."""

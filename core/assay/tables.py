@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
 
 from assay.spec import Cell, Record, freeze
 
-VERSION = 2
+VERSION = 3
 """Version of the tables; a store of a newer one is refused, an older one migrated."""
+
+Columns = dict[str, list[float | None]]
+"""A learning curve by what was logged, `step` among it."""
 
 META = sa.MetaData()
 SCHEMA = sa.Table("assay_schema", META, sa.Column("version", sa.Integer, nullable=False))
@@ -60,6 +65,15 @@ LEASES = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("expires", sa.Float, nullable=False),
 )
+VERDICTS = sa.Table(
+    "verdicts",
+    META,
+    sa.Column("paper", sa.Text, primary_key=True),
+    sa.Column("scale", sa.Text, primary_key=True),
+    sa.Column("backend", sa.Text, primary_key=True),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("finished", sa.Float, nullable=False),
+)
 END_LEASE = LEASES.delete().where(LEASES.c.digest == sa.bindparam("ended"))
 """Ends the lease on the cell `ended`."""
 
@@ -98,7 +112,7 @@ def row_of(record: Record, environment: int) -> dict[str, Any]:
         "source": cell.source,
         "metrics": json.dumps(dict(record.metrics)),
         "costs": json.dumps(dict(record.costs)),
-        "curve": json.dumps([dict(point) for point in record.curve]),
+        "curve": json.dumps(columns(record.curve)),
         "reason": record.reason,
         "detail": record.detail,
         "seconds": record.seconds,
@@ -110,16 +124,18 @@ def row_of(record: Record, environment: int) -> dict[str, Any]:
 
 def record_of(row: Any) -> Record:
     """Return the record of a row joined with its environment's content."""
-    params = freeze({name: _hashable(value) for name, value in json.loads(row["params"]).items()})
+    kept = f"[{row['params']},{row['metrics']},{row['costs']},{row['curve']}]"  # one call for four
+    named, metrics, costs, curve = json.loads(kept)
+    params = freeze({name: _hashable(value) for name, value in named.items()})
     cell = Cell(
         row["task"], row["dataset"], row["model"], params, row["seed"], row["scale"], row["backend"], row["source"]
     )
     return Record(
         cell,
         row["digest"],
-        json.loads(row["metrics"]),
-        json.loads(row["costs"]),
-        tuple(json.loads(row["curve"])),
+        metrics,
+        costs,
+        points(curve) if isinstance(curve, dict) else tuple(curve),  # before version 3: the points themselves
         row["reason"],
         row["detail"],
         row["seconds"],
@@ -127,6 +143,18 @@ def record_of(row: Any) -> Record:
         row["finished"],
         row["protocol"],
     )
+
+
+def columns(curve: Iterable[Mapping[str, float]]) -> Columns:
+    """Return what was logged by name, a value a point, None where a point lacks it: a third of the text to parse."""
+    logged = list(curve)
+    return {name: [point.get(name) for point in logged] for name in dict.fromkeys(chain.from_iterable(logged))}
+
+
+def points(curve: Columns) -> tuple[dict[str, float], ...]:
+    """Return the points again of a curve by columns."""
+    rows = zip(*curve.values(), strict=True)
+    return tuple({name: v for name, v in zip(curve, row, strict=True) if v is not None} for row in rows)
 
 
 @functools.lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from assay import judged, recording
 from assay.catalog import Catalog, Plugin
 from assay.cell import Job
 from assay.claims import Claim
@@ -104,7 +105,7 @@ def verify(
     executor: str | Executor = "",
     progress: Progress | None = None,
 ) -> Verification:
-    """Run what a paper's claims need and judge them.
+    """Run what a paper's claims need, judge them, and keep the verdicts in the store.
 
     Args:
         paper: Id of an installed paper.
@@ -147,7 +148,10 @@ def verify(
     reach = Reach(p.module.partition(".")[0] for p in trial.catalog.plugins)
     sources = closure(jobs, trial.plugin.module, reach)
     kept = tuple(records[d] for d in sorted(records))
-    return Verification(trial.paper, ordered, scale, backend, kept, sources, tuple(trial.entrants))
+    found = Verification(trial.paper, ordered, scale, backend, kept, sources, tuple(trial.entrants))
+    with Store(store) as opened:
+        judged.keep(opened, recording.as_dict(found))
+    return found
 
 
 def stored(paper: str, *, scale: str = "small", backend: str = "cpu", store: str | None = None) -> list[Verdict]:

@@ -147,6 +147,18 @@ test("an address opens its view, links lead on, and going back returns", async (
   await page.context().close();
 });
 
+test("verdicts of the store are marked, and told beside those of a file", async () => {
+  const page = await open("small.html");
+  await page.locator('.tile[aria-label$="not recorded"]').click();
+  await page.getByText("Verified in this store, not recorded").waitFor();
+  assert.equal(await page.getByRole("heading", { name: "Verified here too" }).count(), 0);
+  await page.goto(`${page.url().split("#")[0]}#/paper/paper-001`);
+  const rows = page.locator("section[aria-labelledby=part-verified-here-too] tbody tr");
+  await rows.first().waitFor();
+  assert.equal(await rows.count(), 3);
+  await page.context().close();
+});
+
 test("pointing at a chart tells exact values", async () => {
   const page = await open("small.html", "/arena/sets/clouds");
   await settled(page);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 from assay.commands import common
 
@@ -16,6 +17,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", default="assay report", help="heading of the page")
     text = "verdicts of papers: what `assay verify --json` printed, verdict.json files, or folders of those"
     parser.add_argument("--verdicts", action="append", metavar="PATH", help=text)
+    text = "pages of `assay track publish` to link to: a folder, or an http address (default .asv/html, where it is)"
+    parser.add_argument("--track", metavar="DIR_OR_URL", help=text)
     parser.add_argument("--serve", action="store_true", help="show it in a browser on this machine, kept up to date")
     parser.add_argument("--port", type=int, default=8765, help="for --serve (default 8765; 0 takes a free one)")
     common.stored(parser)
@@ -24,15 +27,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the page, or serve it until interrupted."""
     from assay import report
+    from assay.report import tracked
     from assay.report.content import paths
 
+    pages = tracked.published(args.track)
     sources = report.Sources(args.store, paths(args.verdicts or ()), title=args.title)
     if args.serve:
         from assay.report.serve import serve
 
-        serve(sources, args.port)
+        serve(sources, args.port, pages)
         return 0
-    data = report.gather(sources)
+    data = {**report.gather(sources), "track": tracked.link(pages, Path(args.out).parent)}
     path = report.write(args.out, data)
     runs = sum(len(arena["runs"]["entrant"]) for arena in data["arenas"])
     if args.json:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import datetime
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import assay
+from assay import judged
 from assay.catalog import Plugin
 from assay.report.arenas import Known, Shared, arenas
 from assay.report.papers import papers
 from assay.spec import COSTS, Record
 from assay.store import Store
+from assay.tables import Columns, columns
 
 SCHEMA = 1
 """Version of the form of the data in a page (docs/report.md)."""
@@ -34,9 +36,10 @@ class Sources:
 def gather(sources: Sources) -> dict[str, Any]:
     """Return the page's data. Reads, imports no plugin; raises AssayError when the store or a file cannot be read."""
     with _uncollected(), Store(sources.store, create=False) as store:
-        records = list(store.records())
+        records = list(store.records(curves=False))
         known = {task: store.metrics(task) for task in {r.cell.task for r in records}}
-        return compose(records, known, papers(sources.verdicts, sources.plugins), sources.title)
+        told = papers(sources.verdicts, sources.plugins, judged.kept(store))
+        return compose(records, known, told, sources.title, dict(store.curves()))
 
 
 @contextlib.contextmanager
@@ -51,17 +54,25 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def compose(records: Sequence[Record], known: Known, papers: Sequence[Any], title: str) -> dict[str, Any]:
-    """Return the page's data from what was read."""
+def compose(
+    records: Sequence[Record],
+    known: Known,
+    papers: Sequence[Any],
+    title: str,
+    curves: Mapping[str, Columns] | None = None,
+) -> dict[str, Any]:
+    """Return the page's data from what was read. `curves` are by digest; those of the records when None."""
     shared = Shared()
-    found = arenas(records, known, shared)
+    if curves is None:
+        curves = {record.digest: columns(record.curve) for record in records}
+    found = arenas(records, known, shared, curves)
     now = datetime.datetime.now(datetime.timezone.utc)
     return {
         "schema": SCHEMA,
         "title": title,
         "assay": assay.__version__,
         "made": now.isoformat(timespec="seconds"),
-        "papers": papers,
+        "papers": [{k: v for k, v in paper.items() if v} for paper in papers],
         "arenas": found,
         "superseded": len(records) - sum(len(a["runs"]["entrant"]) for a in found),
         "costs": {name: cost.unit for name, cost in COSTS.items()},

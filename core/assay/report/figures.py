@@ -22,6 +22,18 @@ def short(value: float | None, digits: int = EXACT) -> float | int | None:
     return int(rounded) if rounded % 1 == 0 and abs(rounded) < 1e15 else rounded
 
 
+def shorts(values: Sequence[float | None], digits: int = EXACT) -> list[float | int | None]:
+    """Return `short` of each value. One text for all and one way back: number by number takes three times as long."""
+    finite = [v for v in values if v is not None and math.isfinite(v)]
+    if len(finite) < len(values):
+        return [short(value, digits) for value in values]
+    rounded = map(float, (f"%.{digits}g " * len(finite) % tuple(finite)).split())
+    return [
+        short(exact, digits) if exact % 1 == 0 or value % 1 == 0 else value
+        for exact, value in zip(finite, rounded, strict=True)
+    ]
+
+
 class Index:
     """Distinct values in the order met: a column that repeats itself is kept as positions in it."""
 
@@ -43,7 +55,7 @@ def column(values: Sequence[float | None], groups: Sequence[int], digits: int) -
     A count of parameters is the same at every seed of an entrant: there is no need to say it at each.
     """
     each: dict[int, float | int | None] = {}
-    shown = [short(value, digits) for value in values]
+    shown = shorts(values, digits)
     for group, value in zip(groups, shown, strict=True):
         if value is not None and each.setdefault(group, value) != value:
             return {"all": shown}

@@ -1,9 +1,10 @@
-"""Papers with their recorded verdicts: from the metadata of what is installed, and from files that the user names."""
+"""Papers with their verdicts: recorded beside what is installed, kept in the store, or in files that the user names."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from assay import recorded
 from assay.catalog import Plugin, installed
 from assay.errors import AssayError
 from assay.report.figures import EXACT, short
+from assay.sources import changed
+from assay.spec import SCALES
 
 NUMBER = r"(-?[\d.]+(?:e[+-]?\d+)?)"
 _SIDE = re.compile(rf"(>=|<=|>|<) {NUMBER}\)?$")
@@ -20,18 +23,43 @@ SEEDS = 50
 """Numbers by seed that are kept of a claim: no plot shows more of them apart."""
 
 
-def papers(files: Iterable[Path], plugins: Iterable[Plugin] | None = None) -> list[dict[str, Any]]:
-    """Return every installed paper, and every paper of the files, ordered by family and id.
+def papers(
+    files: Iterable[Path], plugins: Iterable[Plugin] | None = None, kept: Iterable[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Return every installed paper, and every paper of the files and of the store, ordered by family and id.
 
     A file (what `assay verify --json` printed, or a verdict.json; a folder is searched for those) counts before what is
-    recorded for the installed paper. Raises AssayError when a file cannot be read.
+    recorded for the installed paper, and that before what the store keeps (`kept`, oldest first), unless it is stale and
+    the store's is not. What the store keeps is told beside it in any case (`here`). Raises AssayError when a file cannot
+    be read.
     """
     found = {p.paper: _installed(p) for p in (installed() if plugins is None else plugins) if p.paper}
+    own: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for content in kept:
+        present = content["paper"] in found
+        stale = changed(content["sources"]) if present else []
+        own[content["paper"]].append(
+            {**_told(content), "stale": stale, "origin": "store", "finished": content["finished"]}
+        )
+    for name, told in own.items():
+        known = found.get(name, _blank(name))
+        best = max(told, key=lambda t: (not t["stale"], SCALES.index(t["tested"]["scale"]), t["finished"]))
+        shown = best if not known["tested"] or (known["stale"] and not best["stale"]) else {}
+        found[name] = {**known, **shown, "here": [_brief(t) for t in told]}
     for path in _files(files):
         content = _content(path)
         known = found.get(content["paper"], _blank(content["paper"]))
-        found[content["paper"]] = {**known, **_told(content), "stale": [], "problem": ""}
+        found[content["paper"]] = {**known, **_told(content), "stale": [], "problem": "", "origin": "file"}
     return sorted(found.values(), key=lambda p: (p["family"], p["id"]))
+
+
+def _brief(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page tells of a verification beside the one that it shows whole."""
+    names = ("id", "verdict", "effect", "interval", "seeds", "reason")
+    claims = [{k: claim[k] for k in names if k in claim} for claim in told["claims"]]
+    tested = told["tested"]
+    when = {"scale": tested["scale"], "backend": tested["backend"], "finished": int(told["finished"])}
+    return {**when, "stale": bool(told["stale"]), "claims": claims}
 
 
 def claimed(check: str) -> list[list[float | None]]:
@@ -62,6 +90,8 @@ def _blank(paper: str) -> dict[str, Any]:
         "tested": None,
         "stale": [],
         "problem": "",
+        "origin": "",
+        "here": [],
     }
 
 
@@ -74,12 +104,21 @@ def _installed(plugin: Plugin) -> dict[str, Any]:
         "distribution": plugin.name,
         "tasks": list(plugin.having("task")),
         "claims": [{"id": claim, "verdict": "untested"} for claim in plugin.having("claim")],
+        "entrants": [_entrant(model) for model in plugin.having("model")],
     }
     try:
         found = recorded.read(plugin)
     except AssayError as error:
         return paper | {"problem": str(error)}
-    return paper | _told(found.content) | {"stale": list(found.changed)} if found else paper
+    if not found:
+        return paper
+    return paper | _told(found.content) | {"stale": list(found.changed), "origin": "recorded"}
+
+
+def _entrant(model: str) -> dict[str, Any]:
+    """Return an entrant by the keyword TASK/ID; what it ablates is known once it was verified."""
+    task, _, name = model.rpartition("/")
+    return {"id": name, "task": task, "ablates": None}
 
 
 def _told(content: Mapping[str, Any]) -> dict[str, Any]:

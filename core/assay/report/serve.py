@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import mimetypes
 import threading
+import urllib.parse
 import webbrowser
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 from assay.errors import AssayError
 from assay.report.content import Sources, gather
 from assay.report.page import as_json, render
+from assay.report.tracked import INDEX
 from assay.store import Store
 
 HOST = "127.0.0.1"
+TRACK = "/track/"
+"""Where the pages of `assay track publish` are served: opened from disk they may not read their own data."""
 
 
 class Server(ThreadingHTTPServer):
-    """Serves the page at `/` and its data at `/data.json`, to this machine alone. `port` 0 takes a free one."""
+    """Serves the page at `/`, its data at `/data.json` and a folder of tracks at `/track/`, to this machine alone.
+
+    `port` 0 takes a free one. `track` may be the address of tracks that are served elsewhere.
+    """
 
     daemon_threads = True
 
-    def __init__(self, sources: Sources, port: int = 0) -> None:
+    def __init__(self, sources: Sources, port: int = 0, track: Path | str | None = None) -> None:
         try:
             super().__init__((HOST, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -28,6 +38,7 @@ class Server(ThreadingHTTPServer):
                 f"cannot serve on port {port}: {error}; name another by --port, 0 takes a free one"
             ) from None
         self.sources = sources
+        self.track = track.resolve() if isinstance(track, Path) else track
         self._lock = threading.Lock()
         self._kept = ("", "")
 
@@ -35,6 +46,10 @@ class Server(ThreadingHTTPServer):
     def url(self) -> str:
         """Where the page is."""
         return f"http://{HOST}:{self.server_port}/"
+
+    def gather(self) -> dict[str, Any]:
+        """Return the page's data, with the link to the tracks."""
+        return {**gather(self.sources), "track": TRACK[1:] + INDEX if isinstance(self.track, Path) else self.track}
 
     def stamp(self) -> str:
         """Return what changes when the store or a file of verdicts does."""
@@ -47,7 +62,7 @@ class Server(ThreadingHTTPServer):
         """Return the data as JSON; it is gathered once for each stamp, however many pages ask."""
         with self._lock:
             if self._kept[0] != stamp:
-                self._kept = (stamp, as_json(gather(self.sources)))
+                self._kept = (stamp, as_json(self.gather()))
             return self._kept[1]
 
 
@@ -65,9 +80,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if self.path.partition("?")[0] == "/":
                 stamp = self.server.stamp()  # read first: what is written meanwhile is asked for again
-                self._answer(
-                    HTTPStatus.OK, "text/html", render({**gather(self.server.sources), "stamp": stamp}, live=True)
-                )
+                self._answer(HTTPStatus.OK, "text/html", render({**self.server.gather(), "stamp": stamp}, live=True))
+            elif self.path.startswith(TRACK):
+                self._file(self.server.track)
             elif self.path == "/data.json":
                 stamp = self.server.stamp()
                 if self.headers.get("If-None-Match") == f'"{stamp}"':
@@ -79,10 +94,22 @@ class _Handler(BaseHTTPRequestHandler):
         except AssayError as error:
             self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", str(error))
 
-    def _answer(self, status: HTTPStatus, kind: str, text: str, stamp: str = "") -> None:
-        body = text.encode("utf-8", "replace")
+    def _file(self, folder: Path | str | None) -> None:
+        """Answer with a file of the tracks' folder, and of no other."""
+        name = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path.removeprefix(TRACK)) or INDEX
+        if isinstance(folder, Path) and "\0" not in name:
+            path = (folder / name).resolve()
+            if path.is_relative_to(folder) and path.is_file():
+                self._answer(HTTPStatus.OK, mimetypes.guess_type(path.name)[0] or "text/plain", path.read_bytes())
+                return
+        self._answer(HTTPStatus.NOT_FOUND, "text/plain", "the report is at /")
+
+    def _answer(self, status: HTTPStatus, kind: str, content: str | bytes, stamp: str = "") -> None:
+        body = content.encode("utf-8", "replace") if isinstance(content, str) else content
         self.send_response(status)
-        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header(
+            "Content-Type", f"{kind}; charset=utf-8" if kind.startswith(("text/", "application/")) else kind
+        )
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
@@ -96,10 +123,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep the terminal quiet: a page asks every two seconds."""
 
 
-def serve(sources: Sources, port: int) -> None:
+def serve(sources: Sources, port: int, track: Path | str | None = None) -> None:
     """Serve until interrupted. Raises AssayError when the port is taken or nothing can be gathered."""
     gather(sources)
-    with Server(sources, port) as server:
+    with Server(sources, port, track) as server:
         print(f"{server.url} shows the report while runs go on; Ctrl-C stops it", flush=True)
         webbrowser.open(server.url)
         try:

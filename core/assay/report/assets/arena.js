@@ -42,6 +42,15 @@ function ranked(arena, board) {
   }));
 }
 
+// An interval is one column to look at and two to compute with.
+function intervalColumns(of) {
+  return [
+    { label: "95 % interval", value: (r) => of(r).low, show: (r) => interval(of(r).low, of(r).high), number: true, plain: true, csv: false },
+    { label: "95 % low", value: (r) => of(r).low, csv: true },
+    { label: "95 % high", value: (r) => of(r).high, csv: true },
+  ];
+}
+
 function better(board) {
   return board.direction === "up" ? "higher is better" : "lower is better";
 }
@@ -56,10 +65,9 @@ function leaderboardPart(arena, board) {
   const drawn = rows.filter((r) => r.mean !== null);
   const columns = [
     { label: "Rank", value: (r) => r.rank, show: (r) => r.rank ?? MISSING, number: true },
-    { label: "Entrant", value: (r) => r.name, show: (r) => h("span", { class: r.apart ? "first" : null }, entrantLink(arena, r)) },
+    { label: "Entrant", value: (r) => r.name, class: "name", show: (r) => h("span", { class: r.apart ? "first" : null }, entrantLink(arena, r)) },
     { label: board.metric, value: (r) => r.mean, show: (r) => h("span", { title: String(r.mean) }, number(r.mean)), number: true, downFirst: board.direction === "up" },
-    { label: "95 % low", value: (r) => r.low, show: (r) => number(r.low), number: true },
-    { label: "95 % high", value: (r) => r.high, show: (r) => number(r.high), number: true },
+    ...intervalColumns((r) => r),
     { label: "Seeds", value: (r) => r.n, number: true },
     ...Object.keys(report.costs).filter((c) => rows.some((r) => c in r.costs))
       .map((c) => ({ label: costLabel(c), value: (r) => r.costs[c] ?? null, show: (r) => cost(c, r.costs[c]), number: true })),
@@ -85,9 +93,9 @@ function costPart(arena, board, query) {
     const points = ranked(arena, board).filter((r) => r.mean !== null && chosen in r.costs).map((r) => ({ ...r, cost: r.costs[chosen] }));
     const front = paretoFront(points, board.direction === "up");
     const unit = report.costs[chosen];
-    const x = `${costLabel(chosen)}${unit && unit !== "count" ? ` (${unit})` : ""}`;
+    const x = `${costName(chosen)}${unit && unit !== "count" ? ` (${unit})` : ""}`;
     place.replaceChildren(figure({
-      title: `${board.metric} against ${costLabel(chosen).toLowerCase()}`, name: `${arena.task}-${chosen}`.replace(/[^\w-]+/g, "-"),
+      title: `${board.metric} against ${costName(chosen)}`, name: `${arena.task}-${chosen}`.replace(/[^\w-]+/g, "-"),
       says: `${board.metric} against ${chosen}. On the Pareto front, from cheapest: ${front.map((p) => `${p.name} (${number(p.mean)} at ${cost(chosen, p.cost)})`).join(", ")}.`,
       draw: (width) => costChart(points, front, { x, y: board.metric, up: board.direction === "up", show: (v) => cost(chosen, v) }, width),
       columns: [
@@ -110,7 +118,7 @@ function curvePart(arena, board) {
   const series = [...new Set(Object.values(arena.curves).flatMap(Object.keys))];
   if (!series.length) return null;
   let name = series[0];
-  const hidden = new Set(order.slice(COLOURS));
+  const hidden = new Set(order.slice(FIRST));
   const place = h("div");
   const keys = h("div", { class: "keys", role: "group", "aria-label": "Entrants shown" });
   const lineOf = (entrant) => {
@@ -137,8 +145,7 @@ function curvePart(arena, board) {
         { label: "Entrant", value: (p) => p.name },
         { label: "Step", value: (p) => p.step, number: true },
         { label: name, value: (p) => p.mean, show: (p) => number(p.mean), number: true },
-        { label: "95 % low", value: (p) => p.low, show: (p) => number(p.low), number: true },
-        { label: "95 % high", value: (p) => p.high, show: (p) => number(p.high), number: true },
+        ...intervalColumns((p) => p),
       ],
       rows: lines.flatMap((l) => l.points.map((p) => ({ name: l.name, ...p }))),
       aside: keys,
@@ -156,7 +163,7 @@ function datasetPart(arenas, metric) {
   const rows = names.map((name) => ({ name, cells: columns.map(({ arena, board }) => ranked(arena, board).find((r) => r.name === name)) }));
   const direction = columns[0]?.board.direction;
   return section("Data sets", `${metric} on each data set, mean ± half of the 95 % interval, with the rank.`, table([
-    { label: "Entrant", value: (r) => r.name, show: (r) => r.name },
+    { label: "Entrant", value: (r) => r.name, class: "name" },
     ...columns.map(({ arena }, i) => ({
       label: shortName(arena.dataset), number: true, downFirst: direction === "up",
       value: (r) => r.cells[i]?.mean ?? null,
@@ -167,5 +174,5 @@ function datasetPart(arenas, metric) {
         return [number(cell.mean), h("span", { class: "soft" }, `${half}  #${cell.rank}`)].map((x) => (typeof x === "string" ? h("span", { class: cell.apart ? "first" : null }, x) : x));
       },
     })),
-  ], rows, { caption: `${metric} by data set`, name: "data-sets" }));
+  ], rows, { caption: `${metric} by data set`, name: "data-sets", sort: [1, direction === "up"] }));
 }

@@ -1,6 +1,7 @@
 // The charts, by Observable Plot. Colour never tells anything that a shape, a place or a word does not tell too.
 
 const COLOURS = 8;
+const FIRST = 5; // curves drawn until the reader asks for more: with their bands, more than these hide each other
 const DASHES = ["none", "6 3", "2 2", "8 3 2 3"];
 const FONT = { fontFamily: "inherit", fontSize: "12px" };
 
@@ -54,39 +55,46 @@ function paretoFront(points, up) {
 
 function costChart(points, front, labels, width) {
   const on = new Set(front);
-  const logarithmic = points.every((p) => p.cost > 0);
+  const positive = points.every((p) => p.cost > 0);
   const [low, high] = [Math.min(...points.map((p) => p.cost)), Math.max(...points.map((p) => p.cost))];
   const narrow = width < 480;
+  const [height, most] = narrow ? [320, 16] : [400, 28];
+  const type = positive && high > 3 * low ? "log" : "linear";
   return plot({
     width,
-    height: narrow ? 320 : 400,
+    height,
     marginLeft: 56,
     marginRight: narrow ? 20 : 90,
     marginBottom: 44,
-    x: { type: logarithmic && high > 3 * low ? "log" : "linear", label: labels.x, grid: true, nice: true, tickFormat: (v) => amount(v), ticks: narrow ? 3 : 6 },
+    x: { type, label: labels.x, grid: true, nice: true, tickFormat: (v) => amount(v), ticks: narrow ? 3 : 6 },
     y: { label: labels.y, grid: true, nice: true, zero: false },
     marks: [
       Plot.line(front, { x: "cost", y: "mean", curve: "step-after", stroke: "var(--accent)", strokeOpacity: 0.55, strokeDasharray: "4 3" }),
       Plot.ruleX(points.filter((p) => p.low !== null), { x: "cost", y1: "low", y2: "high", stroke: "var(--strong)", strokeOpacity: 0.55 }),
       Plot.dot(points.filter((p) => !on.has(p)), { x: "cost", y: "mean", r: 4, symbol: "circle", stroke: "var(--soft)", fill: "var(--raised)", strokeWidth: 1.5 }),
       Plot.dot(front, { x: "cost", y: "mean", r: 6, symbol: "diamond", fill: "var(--accent)", stroke: "var(--raised)" }),
-      Plot.text(apart(narrow ? front : points, points, logarithmic && high > 3 * low, width), { x: "cost", y: "mean", text: (p) => text(p.name, narrow ? 16 : 24), dx: 9, textAnchor: "start", fill: "currentColor", stroke: "var(--raised)", strokeWidth: 4 }),
+      Plot.text(apart(points, on, type === "log", width, height, most).filter((p) => !narrow || on.has(p)), { x: "cost", y: "mean", text: (p) => text(p.name, most), dx: 9, textAnchor: "start", fill: "currentColor", stroke: "var(--raised)", strokeWidth: 4 }),
       Plot.tip(points, Plot.pointer({ x: "cost", y: "mean", title: (p) => `${p.name}\n${labels.y} ${number(p.mean, 4)} ${interval(p.low, p.high)}\n${labels.x} ${labels.show(p.cost)}${on.has(p) ? "\non the Pareto front" : ""}` })),
     ],
   });
 }
 
-// Labels that would lie on another point's label are left to the hint and the table.
-function apart(labelled, points, logarithmic, width) {
+// Labels that would lie on another label or point are left to the hint and the table; the front's come first.
+function apart(points, on, logarithmic, width, height, most) {
   const at = (p) => (logarithmic ? Math.log(p.cost) : p.cost);
-  const span = (f) => Math.max(...points.map(f)) - Math.min(...points.map(f)) || 1;
-  const [wide, tall] = [span(at), span((p) => p.mean)];
+  const scale = (f, size) => {
+    const [low, high] = [Math.min(...points.map(f)), Math.max(...points.map(f))];
+    return (p) => ((f(p) - low) / (high - low || 1)) * size;
+  };
+  const [x, y] = [scale(at, 0.85 * (width - 150)), scale((p) => p.mean, 0.7 * (height - 70))];
+  const box = (p) => ({ left: x(p) + 5, right: x(p) + 14 + 6.8 * Math.min(most, p.name.length), y: y(p) });
+  const hits = (a, b) => Math.abs(a.y - b.y) < 13 && a.left < b.right && b.left < a.right;
   const kept = [];
-  for (const p of labelled) {
-    const free = kept.every((k) => Math.abs(k.mean - p.mean) / tall > 0.045 || Math.abs(at(k) - at(p)) / wide > 160 / width);
-    if (free) kept.push(p);
+  for (const p of [...on, ...points.filter((q) => !on.has(q))]) {
+    const mine = { p, ...box(p) };
+    if (!kept.some((k) => hits(k, mine)) && !points.some((q) => q !== p && hits({ left: x(q) - 5, right: x(q) + 5, y: y(q) }, mine))) kept.push(mine);
   }
-  return kept;
+  return kept.map((k) => k.p);
 }
 
 function curveChart(lines, label, width) {
@@ -100,9 +108,9 @@ function curveChart(lines, label, width) {
     marginRight: wide ? 165 : 20,
     marginBottom: 44,
     x: { label: "step", ticks: wide ? 8 : 4 },
-    y: { label, grid: true, nice: true },
+    y: { label, grid: true, nice: true, domain: extent(points) },
     marks: [
-      lines.map((l) => Plot.areaY(l.points.filter((p) => p.low !== null), { x: "step", y1: "low", y2: "high", fill: `var(--c${l.style % COLOURS})`, fillOpacity: 0.13 })),
+      lines.map((l) => Plot.areaY(l.points.filter((p) => p.low !== null), { x: "step", y1: "low", y2: "high", fill: `var(--c${l.style % COLOURS})`, fillOpacity: 0.13, clip: true })),
       lines.map((l) => Plot.line(l.points, { x: "step", y: "mean", stroke: `var(--c${l.style % COLOURS})`, strokeWidth: 1.8, strokeDasharray: DASHES[l.style % DASHES.length] })),
       wide && Plot.text(ends, { x: "step", y: "place", text: (p) => text(p.name, 22), dx: 7, textAnchor: "start", fill: (p) => `var(--c${p.style % COLOURS})`, clip: false }),
       Plot.tip(points, Plot.pointer({ x: "step", y: "mean", title: (p) => `${p.name}\nstep ${p.step}\n${label} ${number(p.mean, 4)}${p.low === null ? "" : ` ${interval(p.low, p.high)}`}` })),
@@ -110,10 +118,18 @@ function curveChart(lines, label, width) {
   });
 }
 
+// Means decide what is in sight: the band of a few seeds may be many times as wide as all that can be told apart.
+function extent(points) {
+  const means = points.map((p) => p.mean);
+  const [least, most] = [Math.min(...means), Math.max(...means)];
+  const room = 0.4 * (most - least || Math.abs(most) || 1);
+  return [Math.max(least - room, Math.min(...points.map((p) => p.low ?? p.mean))), Math.min(most + room, Math.max(...points.map((p) => p.high ?? p.mean)))];
+}
+
 // The last points' labels, moved up so that none lies on another.
 function spread(ends, points) {
-  const values = points.flatMap((p) => [p.low ?? p.mean, p.high ?? p.mean]);
-  const step = ((Math.max(...values) - Math.min(...values)) || 1) * 0.045;
+  const [least, most] = extent(points);
+  const step = (most - least || 1) * 0.05;
   const ordered = ends.map((e) => ({ ...e, place: e.mean })).sort((a, b) => a.mean - b.mean);
   ordered.forEach((e, i) => { if (i && e.place - ordered[i - 1].place < step) e.place = ordered[i - 1].place + step; });
   return ordered;

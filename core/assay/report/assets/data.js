@@ -3,8 +3,13 @@
 const DIGEST = 12;
 let report;
 
+// What a paper lacks is left out of the data: 366 of them would carry 40 kB of nothing.
+const BLANK = { family: "", version: "", distribution: "", tasks: [], claims: [], year: null, arxiv: null, notes: "",
+  entrants: [], tested: null, stale: [], problem: "", origin: "", here: [] };
+
 function take(data) {
   report = data;
+  data.papers = data.papers.map((paper) => ({ ...BLANK, ...paper }));
   report.paperById = new Map(data.papers.map((paper) => [paper.id, paper]));
   report.tasks = [...Map.groupBy(data.arenas, (arena) => arena.task)].map(([id, arenas]) => ({ id, arenas }));
   report.runs = null;
@@ -17,6 +22,12 @@ function outcomesOf(paper) {
 // Outcomes and staleness are asked for alike: `stale` belongs to a paper, the others to its claims.
 function has(paper, state) {
   return state === "stale" ? paper.stale.length > 0 : outcomesOf(paper).includes(state);
+}
+
+// Where a paper's verdicts stand, in two words.
+function stateOf(paper) {
+  if (paper.stale.length) return "stale";
+  return { store: "not recorded", recorded: "recorded", file: "from a file" }[paper.origin] ?? "never tested";
 }
 
 function families() {

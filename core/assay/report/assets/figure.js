@@ -1,12 +1,14 @@
 // A chart with what belongs to it: a title, its data as a table, and downloads as SVG, PNG and CSV.
 
+const NARROWEST = 80; // while a page is laid out anew a chart may have no room for its margins
+
 /* spec: {title, name, says: text for who cannot see it, draw(width) -> svg, columns, rows, aside} */
 function figure(spec) {
   const plate = h("div", { class: "plate", role: "img", "aria-label": spec.says });
   let width = 0;
   const draw = () => {
     const inside = plate.clientWidth - 2 * parseFloat(getComputedStyle(plate).paddingLeft);
-    if (!(inside > 0) || inside === width) return;
+    if (!(inside > NARROWEST) || inside === width) return;
     width = inside;
     const svg = spec.draw(width);
     svg.setAttribute("aria-hidden", "true");

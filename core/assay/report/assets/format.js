@@ -27,15 +27,19 @@ function amount(value, unit = "") {
 }
 
 const COSTS = {
-  fit_seconds: ["Fit", "s"],
-  predict_seconds: ["Predict", "s"],
-  peak_memory: ["Peak memory", "B"],
-  parameters: ["Parameters", ""],
-  flops: ["FLOPs", ""],
+  fit_seconds: ["Fit", "s", "fitting time"],
+  predict_seconds: ["Predict", "s", "prediction time"],
+  peak_memory: ["Peak memory", "B", "peak memory"],
+  parameters: ["Parameters", "", "parameters"],
+  flops: ["FLOPs", "", "FLOPs"],
 };
 
 function costLabel(name) {
   return COSTS[name]?.[0] ?? name;
+}
+
+function costName(name) {
+  return COSTS[name]?.[2] ?? name;
 }
 
 function cost(name, value) {
@@ -60,7 +64,8 @@ function shortName(id) {
   return id.slice(id.indexOf("/") + 1);
 }
 
-function csv(columns, rows) {
+function csv(all, rows) {
+  const columns = all.filter((c) => c.csv !== false);
   const field = (value) => {
     const text = value === null || value === undefined ? "" : String(value);
     const safe = /^[=+@\t\r]/.test(text) || /^-(?![\d.])/.test(text) ? `'${text}` : text;

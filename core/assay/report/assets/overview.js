@@ -10,6 +10,7 @@ function overviewPage(query) {
       h("h1", { tabindex: "-1" }, report.title),
       h("p", { class: "lead" }, `${count(papers.length, "paper")} with ${count(claims.length, "claim")}; `
         + `${count(all, "run")} in ${count(report.tasks.length, "arena")}.`),
+      tracksLine(),
       papers.length ? atlas(query) : h("p", { class: "note" }, "No paper is installed, and no verdicts were named. Install one, verify it, and write the report again:"),
       !papers.length && command("pip install assay-deep-sets", "assay verify deep-sets --record", "assay report"),
       attention(),
@@ -17,6 +18,11 @@ function overviewPage(query) {
       papers.length > 0 && paperList(query),
     ],
   };
+}
+
+// Where the pages of `assay track publish` are, when there are any.
+function tracksLine() {
+  return report.track ? h("p", { class: "soft" }, h("a", { href: report.track }, "Speed, memory and quality over commits"), ", tracked with asv") : null;
 }
 
 function atlas(query) {
@@ -31,7 +37,10 @@ function atlas(query) {
     return h("button", { type: "button", class: state, "aria-pressed": "false", onclick: () => { only = only === state ? null : state; show(); } },
       h("b", {}, n.toLocaleString("en-GB")), glyph(state), h("span", {}, state === "stale" ? "stale papers" : state));
   });
-  const names = h("button", { type: "button", "aria-pressed": "false", onclick: () => { named = !named; show(); } }, "Names");
+  grid.style.setProperty("--signs", Math.max(1, ...papers.map((p) => p.claims.length)));
+  const legend = ["each sign is a claim, each box a paper", papers.some((p) => p.stale.length) && "dashed is stale",
+    papers.some((p) => stateOf(p) === "not recorded") && "dotted is not recorded"].filter(Boolean).join(", ");
+  const names = h("button", { type: "button", class: "toggle", "aria-pressed": "false", onclick: () => { named = !named; show(); } }, "Names");
   function show() {
     tally.forEach((button, i) => button.setAttribute("aria-pressed", String([...OUTCOMES, "stale"][i] === only)));
     names.setAttribute("aria-pressed", String(named));
@@ -43,7 +52,7 @@ function atlas(query) {
   return h("section", { "aria-labelledby": "atlas" },
     h("div", { class: "tally", role: "group", "aria-label": "Mark the papers with a verdict" }, tally),
     h("div", { class: "controls" }, h("h2", { id: "atlas" }, "Atlas"),
-      h("span", { class: "end" }, h("span", { class: "soft small" }, "each sign is a claim, each box a paper"), names)),
+      h("span", { class: "end" }, h("span", { class: "soft small" }, legend), names)),
     grid);
 }
 
@@ -57,42 +66,45 @@ function familyCard(family, members, tiles) {
   }));
   const holds = outcomes.filter((o) => o === "holds").length;
   return h("div", { class: "family" },
-    h("header", {}, h("h3", {}, family), h("span", { class: "soft small" }, `${holds} of ${outcomes.length}`)),
+    h("header", {}, h("h3", {}, family), h("span", { class: "soft small" }, `${holds} of ${outcomes.length}`, h("span", { class: "word" }, " hold"))),
     bar, h("div", { class: "tiles" }, members.map((paper) => tiles.get(paper))));
 }
 
 function tile(paper) {
   const outcomes = outcomesOf(paper);
   const said = OUTCOMES.map((o) => [o, outcomes.filter((x) => x === o).length]).filter(([, n]) => n).map(([o, n]) => `${n} ${o}`);
-  const label = `${paper.title}: ${[...said, ...(paper.stale.length ? ["stale"] : [])].join(", ") || "no claims"}`;
-  const element = h("a", { class: `tile${paper.stale.length ? " aged" : ""}`, href: `#/paper/${encodeURIComponent(paper.id)}`, "aria-label": label },
-    outcomes.map(glyph), h("span", { class: "name" }, paper.title));
+  const mark = ["stale", "not recorded"].find((state) => state === stateOf(paper));
+  const label = `${paper.title}: ${[...said, ...(mark ? [mark] : [])].join(", ") || "no claims"}`;
+  const element = h("a", { class: `tile${mark ? ` ${mark === "stale" ? "aged" : "here"}` : ""}`, href: `#/paper/${encodeURIComponent(paper.id)}`, "aria-label": label },
+    h("span", { class: "signs" }, outcomes.map(glyph)), h("span", { class: "name" }, paper.title), mark && h("span", { class: "mark" }, mark));
   return hinted(element, () => [
     h("strong", {}, paper.title),
     paper.year && h("div", { class: "soft" }, `${paper.year}`),
     ...paper.claims.map((c) => h("div", { class: "row" }, glyph(c.verdict), h("span", {}, `${c.id}: ${c.verdict}`))),
-    paper.stale.length && h("div", { class: "row" }, glyph("stale"), "its sources changed since"),
+    mark && h("div", { class: "row soft" }, mark === "stale" ? [glyph("stale"), "its sources changed since"] : "verified in this store, not recorded"),
   ].filter(Boolean));
 }
 
 function attention() {
   const lines = [];
+  const untested = [];
   for (const paper of report.papers) {
     const open = paper.claims.filter((c) => c.verdict === "untested").length;
-    const say = (state, words, act) => lines.push(h("li", {}, h("span", { class: `verdict ${state}` }, glyph(state), words),
-      link(`/paper/${encodeURIComponent(paper.id)}`, paper.title), h("span", { class: "mono soft" }, act)));
-    if (paper.problem) say("fails", "unreadable", paper.problem);
-    else if (paper.stale.length) say("stale", "stale", `assay verify ${paper.id} --record`);
-    else if (open) say("untested", `${open} untested`, `assay verify ${paper.id}`);
+    const line = (state, words, act) => h("li", {}, h("span", { class: `verdict ${state}` }, glyph(state), words),
+      link(`/paper/${encodeURIComponent(paper.id)}`, paper.title), h("span", { class: "mono soft" }, act));
+    if (paper.problem) lines.push(line("fails", "unreadable", paper.problem));
+    else if (paper.stale.length) lines.push(line("stale", "stale", `assay verify ${paper.id}${paper.origin === "store" ? "" : " --record"}`));
+    else if (open) untested.push(line("untested", `${open} untested`, `assay verify ${paper.id}`));
   }
   const failed = failures();
   if (failed.length) lines.unshift(h("li", {}, h("span", { class: "verdict fails" }, glyph("fails"), count(failed.length, "failed run")),
     link("/runs?Outcome=failed", "look at the reasons")));
-  if (!lines.length) return null;
+  if (!lines.length && !untested.length) return null;
   const rest = lines.splice(8);
   return section("To look at", "What failed, is stale because its sources changed since it was tested, or was never tested.",
-    h("ul", { class: "attention" }, lines),
-    rest.length > 0 && h("details", {}, h("summary", {}, `${rest.length} more`), h("ul", { class: "attention" }, rest)));
+    lines.length > 0 && h("ul", { class: "attention" }, lines),
+    rest.length > 0 && h("details", {}, h("summary", {}, `${rest.length} more`), h("ul", { class: "attention" }, rest)),
+    untested.length > 0 && h("details", {}, h("summary", {}, `${count(untested.length, "paper")} with claims that are untested`), h("ul", { class: "attention" }, untested)));
 }
 
 function arenaList() {
@@ -129,12 +141,13 @@ function paperList(query) {
     { label: "Year", value: (p) => p.year, show: (p) => p.year ?? MISSING, number: true },
     { label: "Family", value: (p) => p.family },
     { label: "Verdicts", value: (p) => outcomesOf(p).join(" "), show: (p) => h("span", { class: "glyphs", role: "img", "aria-label": outcomesOf(p).join(", ") || "none" }, outcomesOf(p).map(glyph)) },
-    ...OUTCOMES.map((o) => ({ label: OUTCOME_WORDS[o], value: (p) => tally(p, o), number: true, downFirst: true })),
+    ...OUTCOMES.map((o) => ({ label: OUTCOME_WORDS[o], value: (p) => tally(p, o), number: true, downFirst: true,
+      show: (p) => (tally(p, o) || h("span", { class: "soft" }, "0")) })),
     { label: "Scale", value: (p) => p.tested?.scale ?? "", show: (p) => p.tested?.scale ?? MISSING },
-    { label: "State", value: (p) => (p.stale.length ? "stale" : p.tested ? "current" : "never tested") },
+    { label: "State", value: stateOf, class: "nowrap" },
   ], report.papers, {
     caption: "Papers", name: "papers", search: "Search papers", state: { q: query.get("q") ?? "" },
-    filters: [{ label: "Family", value: (p) => p.family }, { label: "State", value: (p) => (p.stale.length ? "stale" : p.tested ? "current" : "never tested") }],
+    filters: [{ label: "Family", value: (p) => p.family }, { label: "State", value: stateOf }],
     changed: (state) => remember({ q: state.q }),
   }));
 }

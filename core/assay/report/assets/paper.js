@@ -4,16 +4,18 @@ function paperPage(id) {
   const paper = report.paperById.get(id);
   if (!paper) return missingPage(`No paper ${id} is in this report.`);
   const tested = paper.tested;
-  const source = [paper.year, paper.arxiv && `arXiv:${paper.arxiv}`, paper.family && `family ${paper.family}`, paper.distribution && `${paper.distribution} ${paper.version}`];
+  const source = [paper.year, paper.arxiv && arxivLink(paper.arxiv), paper.family && `family ${paper.family}`, paper.distribution && `${paper.distribution} ${paper.version}`]
+    .filter(Boolean).flatMap((part, i) => (i ? [" · ", part] : [part]));
   return {
     title: paper.title,
     parts: [
       h("p", { class: "crumbs" }, link("/", "Overview")),
       h("h1", { tabindex: "-1" }, paper.title),
-      h("p", { class: "lead" }, source.filter(Boolean).join(" · ")),
+      h("p", { class: "lead" }, source),
       paper.problem && h("p", { class: "note fails" }, paper.problem),
       paper.stale.length > 0 && staleNote(paper),
-      section("Claims", tested ? testedWords(tested) : "None has been put to the test yet.", ...paper.claims.map(claimArticle)),
+      section("Claims", testedWords(paper), ...paper.claims.map(claimArticle)),
+      herePart(paper),
       paper.notes && section("Notes", null, h("p", {}, paper.notes)),
       entrantsPart(paper),
       ablationPart(paper),
@@ -22,9 +24,40 @@ function paperPage(id) {
   };
 }
 
-function testedWords(tested) {
+function arxivLink(id) {
+  return h("a", { href: `https://arxiv.org/abs/${encodeURI(id)}`, rel: "noopener noreferrer" }, `arXiv:${id}`);
+}
+
+function testedWords(paper) {
+  const tested = paper.tested;
+  if (!tested) return "None has been put to the test yet.";
   const cells = tested.seconds ? ` ${duration(tested.seconds)} of runs in all.` : "";
-  return `Tested at scale ${tested.scale} on ${tested.backend}, α = ${tested.alpha}, Holm-corrected over the paper's claims.${cells}`;
+  const from = { store: "Verified in this store, not recorded beside the plugin. ", file: "From a file that was named for this report. " }[paper.origin] ?? "";
+  return `${from}Tested at scale ${tested.scale} on ${tested.backend}, α = ${tested.alpha}, Holm-corrected over the paper's claims.${cells}`;
+}
+
+// What does not vary has no interval to speak of.
+function wide(interval) {
+  return Boolean(interval) && interval[0] !== interval[1];
+}
+
+// What `assay verify` found in the store of this report, where that is not what is shown above.
+function herePart(paper) {
+  const other = paper.here.filter((v) => paper.origin !== "store" || v.scale !== paper.tested.scale || v.backend !== paper.tested.backend);
+  const above = new Map(paper.claims.map((c) => [c.id, c.verdict]));
+  const rows = other.flatMap((verification) => verification.claims.map((claim) => ({ verification, claim, shown: above.get(claim.id) ?? null })));
+  if (!rows.length) return null;
+  return section("Verified here too", ["What ", h("code", {}, "assay verify"), " found in the store of this report, beside the verdicts above."], table([
+    { label: "Claim", value: (r) => r.claim.id, class: "mono" },
+    { label: "Above", value: (r) => r.shown, show: (r) => (r.shown ? verdict(r.shown) : MISSING) },
+    { label: "Here", value: (r) => r.claim.verdict, show: (r) => verdict(r.claim.verdict) },
+    { label: "Effect", value: (r) => r.claim.effect ?? null, show: (r) => number(r.claim.effect), number: true },
+    ...intervalColumns((r) => ({ low: wide(r.claim.interval) ? r.claim.interval[0] : null, high: wide(r.claim.interval) ? r.claim.interval[1] : null })),
+    { label: "Seeds", value: (r) => r.claim.seeds, number: true },
+    { label: "Scale", value: (r) => r.verification.scale },
+    { label: "Backend", value: (r) => r.verification.backend },
+    { label: "Finished (UTC)", value: (r) => r.verification.finished, show: (r) => `${moment(r.verification.finished)}${r.verification.stale ? ", stale" : ""}`, class: "nowrap" },
+  ], rows, { caption: "Verified in this store", name: `${paper.id}-verified-here` }));
 }
 
 function staleNote(paper) {
@@ -41,7 +74,7 @@ function claimArticle(claim) {
     claim.says && h("blockquote", {}, claim.says),
     facts([
       ["Published", claim.published],
-      [(claim.claimed ?? []).length > 1 ? "Weakest part" : "Measured", claim.effect === undefined ? null : `${number(claim.effect, 4)}${claim.interval && claim.interval[0] !== claim.interval[1] ? `, ${Math.round(100 * (claim.confidence ?? 0.95))} % interval ${interval(...claim.interval)}` : ""}`],
+      [(claim.claimed ?? []).length > 1 ? "Weakest part" : "Measured", claim.effect === undefined ? null : `${number(claim.effect, 4)}${wide(claim.interval) ? `, ${Math.round(100 * (claim.confidence ?? 0.95))} % interval ${interval(...claim.interval)}` : ""}`],
       ["Distance", claim.standardised === undefined ? null : `${number(claim.standardised, 2)} standard deviations from the bound`],
       ["Tested", claim.check && h("span", { class: "mono" }, claim.check)],
       ["Refuted by", claim.refuted_by && h("span", { class: "mono" }, claim.refuted_by)],
@@ -87,13 +120,13 @@ function entrantsPart(paper) {
     return paper.tasks.length ? section("Entrants", "None of its entrants has run in an arena of this report.",
       command(`assay run ${paper.id}`)) : null;
   }
-  return section("Entrants and costs", "Where the paper's own models stand. Costs are means over seeds.", table([
+  return section("Entrants and costs", "Where the paper's own models stand. Costs are means over seeds.", tracksLine(), table([
     { label: "Entrant", value: (r) => r.row.name, class: "nowrap" },
     { label: "Arena", value: (r) => `${r.arena.task} ${shortName(r.arena.dataset)}`, class: "nowrap", show: (r) => link(arenaAddress(r.arena), `${shortName(r.arena.task)} · ${shortName(r.arena.dataset)}`) },
     { label: "Scale", value: (r) => r.arena.scale },
     { label: "Rank", value: (r) => r.row.rank, show: (r) => (r.row.rank ? `${r.row.rank} of ${r.board.rows.length}` : MISSING), number: true },
     { label: "Score", value: (r) => r.row.mean, show: (r) => `${number(r.row.mean)} ${r.board.metric}`, number: true },
-    { label: "95 % interval", value: (r) => r.row.low, show: (r) => interval(r.row.low, r.row.high), number: true, plain: true },
+    ...intervalColumns((r) => r.row),
     ...Object.keys(report.costs).map((c) => ({ label: costLabel(c), value: (r) => r.row.costs[c] ?? null, show: (r) => cost(c, r.row.costs[c]), number: true })),
   ], rows, { caption: "Entrants and costs", name: `${paper.id}-entrants` }));
 }

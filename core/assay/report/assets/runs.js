@@ -53,7 +53,9 @@ function failurePart() {
 
 function environmentPart() {
   if (!report.environments.length) return null;
-  const names = [...new Set(report.environments.flatMap(Object.keys))];
+  const isPlugin = (name) => name.startsWith("assay-");
+  const names = [...new Set(report.environments.flatMap(Object.keys))].filter((name) => !isPlugin(name));
+  const plugins = (environment) => Object.entries(environment).filter(([name]) => isPlugin(name)).map((pair) => pair.join(" ")).join(", ");
   const uses = new Map();
   for (const run of runs()) {
     const place = run.columns.environment[run.i];
@@ -62,7 +64,8 @@ function environmentPart() {
   const rows = report.environments.map((environment, i) => ({ environment, runs: uses.get(i) ?? 0 }));
   return section("Environments", "Versions and machine of the runs.", table([
     { label: "Runs", value: (r) => r.runs, number: true },
-    ...names.map((name) => ({ label: name, value: (r) => r.environment[name] ?? null })),
+    ...names.map((name) => ({ label: name, value: (r) => r.environment[name] ?? null, class: "nowrap" })),
+    { label: "Plugins", value: (r) => plugins(r.environment) },
   ], rows, { caption: "Environments" }));
 }
 

@@ -3,10 +3,12 @@
 const ROWS = 50;
 
 /*
- * columns: {label, value(row) -> what sorts and is exported, show(row) -> what is drawn, number, head, plain: unsortable}
+ * columns: {label, value(row) -> what sorts and is exported, show(row) -> what is drawn, number, head, plain: unsortable,
+ *   csv: true (not drawn) or false (not exported)}
  * options: {caption, name, search, filters: [{label, value(row)}], state: {q}, changed(state), sort: [column, descending]}
  */
-function table(columns, rows, options = {}) {
+function table(all, rows, options = {}) {
+  const columns = all.filter((c) => c.csv !== true);
   let shown = ROWS;
   let [sorted, descending] = options.sort ?? [null, false];
   let found = rows;
@@ -62,7 +64,7 @@ function table(columns, rows, options = {}) {
     return values.length > 1 && choice(f.label, [["", "All"], ...values], state[f.label] ?? "", (v) => set(f.label, v));
   });
   const save = options.name && h("button", { type: "button", class: "quiet", title: "Download the rows shown here as CSV",
-    onclick: () => download(`${options.name}.csv`, csv(columns, found), "text/csv") }, "CSV");
+    onclick: () => download(`${options.name}.csv`, csv(all, found), "text/csv") }, "CSV");
   const bar = (search || save) && h("div", { class: "controls" }, search, choices, h("span", { class: "end" }, total, save));
   const scroll = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": options.caption },
     h("table", {}, h("caption", { class: "unseen" }, options.caption), h("thead", {}, h("tr", {}, heads)), body));
