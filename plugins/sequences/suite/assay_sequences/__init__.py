@@ -10,8 +10,9 @@ Tasks, their default data set first, what a claim may pin besides `dataset=`
   embedding, x + mixer(LN(x)), x + MLP4(LN(x)), LN, linear map around it and checks causality by perturbation. Depth and width are
   the data's (`TokenData.layers`, `.width`): one layer of width 32 for state tracking and flip-flop, two of 48 for recall,
   two of 64 for text, always two heads. Metrics `accuracy` (training length), `accuracy_long` (4x), `last_accuracy_long` (the
-  last four places at 4x: the honest number for state tracking), `bits_per_token`; condition `test=` "double", "long", "sparse", "dense"
-  (flip-flop), "zero-shot", "early" (kjv-bytes: before the first and after 150 steps). Hooks are attributes of the mixer:
+  last four places at 4x: the honest number for state tracking), `bits_per_token`;
+  condition `test=` "double", "long", "sparse", "dense" (flip-flop), "zero-shot", "early" (kjv-bytes: before the first and
+  after 150 steps). Hooks are attributes of the mixer:
   `wants_abs_pos`, `carries`, `layers`, `pretrain(model, steps, ctx)`. `layers=2` of rope-transformer matches an entrant that
   needs two layers where the data have one.
 - `signal-classification` (smnist-196, mnist1d, first-mark): a whole module, or `layered(layer, channels, classes, length)` from

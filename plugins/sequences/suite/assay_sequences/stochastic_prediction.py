@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from assay import AssayError, Context, Dataset, Entrant, Metric, Task
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from assay_sequences.common import generator, no_source, whole_fit
 
@@ -130,7 +129,7 @@ def predictive_nll(outcome: Mapping[str, Any]) -> float:
     """Mean negative log-density of the next steps, nats a number, under Gaussian kernels of .1 about the 32 samples."""
     gaps = ((outcome["futures"] - outcome["truth"][:, None]) ** 2).sum((2, 3)) / (2 * KERNEL**2)
     numbers = outcome["truth"][0].size
-    logs = logsumexp(-gaps, axis=1) - np.log(gaps.shape[1]) - numbers * np.log(KERNEL * np.sqrt(2 * np.pi))
+    logs = np.logaddexp.reduce(-gaps, axis=1) - np.log(gaps.shape[1]) - numbers * np.log(KERNEL * np.sqrt(2 * np.pi))
     return float(-logs.mean() / numbers)
 
 

@@ -73,23 +73,26 @@ def ut_transform(w: Tensor, beta: Tensor) -> Tensor:
     return torch.linalg.solve_triangular(scaled.tril(-1) + eye, torch.diag_embed(beta), upper=False, unitriangular=True)
 
 
-def delta_rule(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, every: int = 1) -> Tensor:
-    """Return o_t = S_t^T q_t where S_t = (I - beta_t k_t k_t^T) S_{t-1} + beta_t k_t v_t^T, S_0 = 0, for all t at once.
+def delta_rule(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, every: int = 1, initial: Tensor | None = None) -> Tensor:
+    """Return o_t = S_t^T q_t where S_t = (I - beta_t k_t k_t^T) S_{t-1} + beta_t k_t v_t^T, for all t at once.
 
-    k (..., L, D), v (..., L, E), beta (..., L); with `every` = n only each n-th state is read, so q is (..., L / n, D) and
-    o (..., L / n, E). No step is taken in time: the pseudo-values u = T v with T the `ut_transform` turn the recurrence
-    into linear attention, o = tril(q k^T) u. Work O(L^2 D), fine up to some hundred steps.
+    k (..., L, D), v (..., L, E), beta (..., L); S_0 is `initial` (..., D, E) or 0. With `every` = n only each n-th state is
+    read, so q is (..., L / n, D) and o (..., L / n, E). No step is taken in time: the pseudo-values u = T (v - k S_0), with T
+    the `ut_transform`, turn the recurrence into linear attention, o = q S_0 + tril(q k^T) u. Work O(L^2 D), fine up to some
+    hundred steps.
     """
-    u = ut_transform(k, beta) @ v
+    u = ut_transform(k, beta) @ (v if initial is None else v - k @ initial)
     length = k.shape[-2]
-    scores = q @ k.mT
     reads = torch.arange(every - 1, length, every, device=k.device)[:, None]
-    return (scores * (torch.arange(length, device=k.device) <= reads).to(scores.dtype)) @ u
+    read = (q @ k.mT) * (torch.arange(length, device=k.device) <= reads).to(k.dtype)
+    return read @ u if initial is None else q @ initial + read @ u
 
 
-def delta_recurrence(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, every: int = 1) -> Tensor:
+def delta_recurrence(
+    q: Tensor, k: Tensor, v: Tensor, beta: Tensor, every: int = 1, initial: Tensor | None = None
+) -> Tensor:
     """Return what `delta_rule` does, step by step: its reference."""
-    state = k.new_zeros(*k.shape[:-2], k.shape[-1], v.shape[-1])
+    state = k.new_zeros(*k.shape[:-2], k.shape[-1], v.shape[-1]) if initial is None else initial
     read = []
     for t in range(k.shape[-2]):
         key = k[..., t, :, None]
