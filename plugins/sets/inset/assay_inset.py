@@ -133,7 +133,7 @@ def assay_papers() -> list[Paper]:
             notes="near-average takes the place of choosing who is above the average, which a score an element solves once "
             "the subset's size is given. The base is no blind model: its mean field draws subsets of the whole set, by "
             "which it sees the average too. inset-deepset, a plain pointwise network that is told the same invariant, "
-            "learns faster than either.",
+            "learns faster than either. The mean field has two iterations in place of five, for time.",
             claims=[
                 Claim(
                     "superset-information-needed",

@@ -1,9 +1,10 @@
 """pi^3: equivariance, the best scale, and a loss that prefers no frame."""
 
 import numpy as np
+import pytest
 import torch
 from assay_pi3 import Pi3, best_scale
-from assay_sets.relative_pose import Geometry, ReferenceView, unpacked
+from assay_sets.relative_pose import Geometry, ReferenceView, angle, relative, unpacked
 from assay_sets.scenes import synthetic_scenes
 
 
@@ -74,3 +75,19 @@ def test_outputs_are_rotations_and_rays_through_the_image():
     torch.testing.assert_close(got.rotation @ got.rotation.transpose(-1, -2), eye)
     torch.testing.assert_close(torch.det(got.rotation), torch.ones(6, 4).double())
     torch.testing.assert_close(got.local[..., :2] / got.local[..., 2:], image)
+
+
+@pytest.mark.peer
+def test_relative_poses_and_angles_agree_with_scipy():
+    rotation = pytest.importorskip("scipy.spatial.transform").Rotation
+    _, truth = scenes()
+    turns, shifts = relative(truth)
+    cameras = [[rotation.from_matrix(r.numpy()) for r in scene] for scene in truth.rotation]
+    for i, j in ((0, 1), (2, 0), (3, 2)):
+        for scene, (turn, shift) in enumerate(zip(turns[:, i, j], shifts[:, i, j], strict=True)):
+            expected = cameras[scene][i].inv() * cameras[scene][j]
+            np.testing.assert_allclose(turn.numpy(), expected.as_matrix(), atol=1e-6)
+            centres = truth.centre[scene]
+            np.testing.assert_allclose(shift, cameras[scene][i].inv().apply(centres[j] - centres[i]), atol=1e-6)
+    angles = angle(truth.rotation[:, 0], truth.rotation[:, 1]).numpy()
+    np.testing.assert_allclose(angles, [(a.inv() * b).magnitude() for a, b, *_ in cameras], atol=2e-3)

@@ -68,7 +68,7 @@ TASK = Task(
     "(B, N, classes) of each point; one with fit(points, labels), labels (B, N) int64, trains itself.",
     budgets={
         "smoke": {"steps": 60, "batch": 32},
-        "small": {"steps": 400, "batch": 32},
+        "small": {"steps": 400, "batch": 16},
         "full": {"steps": 20_000, "batch": 64},
     },
     baselines=("pointwise-mlp", "mean-pool-mlp", "max-pool-mlp", "boosted-neighbourhoods"),
