@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 import site
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import assay
 import pytest
+from assay import render
 from assay.commands import check, doctor, new, run, verify
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -40,6 +42,24 @@ def environment(tmp_path):
     offline = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_QUIET": "1"}
     kept = {name: value for name, value in os.environ.items() if name not in ("ASSAY_STORE", "PYTHONPATH")}
     return {**kept, **offline, "PATH": f"{tmp_path}/.venv/bin:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+
+
+def examples(text: str) -> list[tuple[str, str, str]]:
+    """Return (verdict, claim, printed effect) of the verdicts that a page shows."""
+    shown = re.findall(r"^```text\n([A-Z]+)  (\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    found = {claim: re.search(r"^  found\s+([^\s,]+)", body, re.MULTILINE) for _, claim, body in shown}
+    return [(verdict.lower(), claim, match[1] if (match := found[claim]) else "") for verdict, claim, _ in shown]
+
+
+def test_the_verdicts_on_the_page_are_those_of_real_papers():
+    recorded = [json.loads(path.read_text(encoding="utf-8")) for path in DOCS.parent.glob("plugins/*/*/verdict.json")]
+    claims = {claim["id"]: claim for paper in recorded for claim in paper.get("claims", ())}
+    shown = examples((DOCS / "verdicts.md").read_text(encoding="utf-8"))
+    assert {verdict for verdict, _, _ in shown} == {"holds", "fails", "inconclusive", "untested"}
+    for verdict, claim, effect in shown:
+        assert claim in claims
+        if verdict != "untested":
+            assert (claims[claim]["verdict"], render.number(claims[claim]["effect"])) == (verdict, effect)
 
 
 @pytest.mark.slow
