@@ -11,8 +11,19 @@ import sys
 import time
 
 import pytest
-from assay import completing
+from assay import catalog, completing, index
 from assay.cli import _parser
+
+KEYWORDS = {
+    "assay-sets": "family:sets task:sets/point-clouds task:sets/set-statistics model:sets/point-clouds/flat-mlp "
+    "dataset:sets/point-clouds/shapes-3d dataset:sets/set-statistics/sums",
+    "assay-deep-sets": "family:sets task:sets/point-clouds paper:deep-sets model:sets/point-clouds/deep-sets "
+    "model:sets/point-clouds/deep-sets-max",
+    "assay-backend-twin": "backend:twin",
+}
+INSTALLED = [
+    catalog.Plugin(name, "1.0", "", name.replace("-", "_"), tuple(words.split())) for name, words in KEYWORDS.items()
+]
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +45,14 @@ def parser():
         (["run", "deep-sets", "--scale", "="], ["full", "small", "smoke"]),
         (["check", "--static", "deep-s"], ["deep-sets"]),
         (
-            ["run", "sets/point-clouds", "--entrants", "flat-mlp,point2point-l"],
-            ["flat-mlp,point2point-lex"],
+            ["run", "sets/point-clouds", "--entrants", "flat-mlp,deep-sets-m"],
+            ["flat-mlp,deep-sets-max"],
         ),
         (["run", "deep-sets", "--datasets", "sh"], ["shapes-3d"]),
         (["compare", "sets/point-clouds", "--dataset", "sh"], ["shapes-3d"]),
-        (["run", "deep-sets", "--backend", "cp"], ["cpu"]),
+        (["run", "deep-sets", "--backend", ""], ["cpu", "twin"]),
+        (["install", ""], ["set-gru"]),
+        (["install", "--task", ""], ["sets/point-clouds", "sets/set-statistics", "words/copy"]),
         (["list", "--family", "se"], ["sets"]),
         (["track", "pub"], ["publish"]),
         (["track", "run", "--papers", "deep-s"], ["deep-sets"]),
@@ -49,7 +62,9 @@ def parser():
         (["no-such-command", "x"], []),
     ],
 )
-def test_candidates(words, wanted, parser):
+def test_candidates(words, wanted, parser, monkeypatch):
+    monkeypatch.setattr(catalog, "installed", lambda: INSTALLED)
+    monkeypatch.setattr(index, "known", lambda: [{"paper": "set-gru", "family": "words", "tasks": ["words/copy"]}])
     assert completing.candidates(words, parser) == wanted
 
 

@@ -39,10 +39,10 @@ def checks(*, smoke: bool = True) -> tuple[Check, ...]:
     still = tuple(check for room in rooms for check in room.CHECKS)
     if not smoke:
         return still
-    from assay.checks import imports, manners, probes
+    from assay.checks import data, imports, manners, probes
     from assay.checks import smoke as running
 
-    return (*still, *running.CHECKS, *manners.CHECKS, *probes.CHECKS, *imports.CHECKS)
+    return (*still, *running.CHECKS, *data.CHECKS, *manners.CHECKS, *probes.CHECKS, *imports.CHECKS)
 
 
 def check_by_id(name: str) -> Check:

@@ -7,7 +7,6 @@ import io
 import multiprocessing
 import os
 import random
-import socket
 import sys
 import tempfile
 import threading
@@ -21,8 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from assay.checks.audit import heard
+from assay.checks.noting import noting
+
 HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
-SEEDING = ("seed", "manual_seed", "set_num_threads")
 
 
 @dataclass
@@ -36,10 +37,6 @@ class Seen:
     settings: list[str] = field(default_factory=list)
     printed: str = ""
     cpu_seconds: float = 0.0
-
-
-class NoNetwork(OSError):
-    """Raised in place of a connection."""
 
 
 @contextlib.contextmanager
@@ -56,12 +53,14 @@ def watched() -> Iterator[Seen]:
     with tempfile.TemporaryDirectory(prefix="assay-check-") as folder, contextlib.ExitStack() as stack:
         root = Path(folder)
         stack.enter_context(_elsewhere(root))
-        for patch in (*_no_network(seen), *_no_seeding(seen)):
+        for patch in noting(seen.generators, seen.settings):
             stack.enter_context(patch)
+        stack.enter_context(_below(out))
         stack.enter_context(contextlib.redirect_stdout(out))
         stack.enter_context(contextlib.redirect_stderr(out))  # where the runner passes on what is printed in a cell
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # a library's warning is not the plugin's printing
+        stack.enter_context(heard(root, seen.network, seen.files))
         inside, start = _settings(), time.process_time()
         try:
             yield seen
@@ -79,7 +78,9 @@ def watched() -> Iterator[Seen]:
 
 def _counts(path: Path, root: Path) -> bool:
     """Whether a path is something left behind: not the folders of this block, nor caches that the core keeps."""
-    return path.is_file() and ".assay" not in path.relative_to(root).parts and "__pycache__" not in path.parts
+    inside = path.relative_to(root).parts
+    left = path.is_file() or (inside[0] == "here" and len(inside) > 1)
+    return left and ".assay" not in inside and "__pycache__" not in inside
 
 
 @contextlib.contextmanager
@@ -100,42 +101,19 @@ def _elsewhere(root: Path) -> Iterator[None]:
             os.chdir(old)
 
 
-def _no_network(seen: Seen) -> Iterator[Any]:
-    """Yield patches under which a connection is noted and refused."""
-
-    def refuse(*args: Any, **_: Any) -> Any:
-        address = next((a for a in args if isinstance(a, tuple | str)), "?")
-        if isinstance(address, str) and isinstance(args[0], socket.socket) and args[0].family == socket.AF_UNIX:
-            raise NoNetwork("no connection within a check")
-        seen.network.append(str(address))
-        raise NoNetwork(f"a plugin may not use the network: {address}")
-
-    yield unittest.mock.patch.object(socket.socket, "connect", refuse)
-    yield unittest.mock.patch.object(socket.socket, "connect_ex", refuse)
-    yield unittest.mock.patch.object(socket, "getaddrinfo", refuse)
-
-
-def _no_seeding(seen: Seen) -> Iterator[Any]:
-    """Yield patches under which calls that seed global generators or set threads are noted, unless assay makes them."""
-    places: list[tuple[str, Any]] = [("random", random), ("numpy.random", np.random)]
-    if "torch" in sys.modules:
-        places.append(("torch", sys.modules["torch"]))
-    for name, module in places:
-        for function in SEEDING:
-            if hasattr(module, function):
-                yield unittest.mock.patch.object(
-                    module, function, _noted(f"{name}.{function}", getattr(module, function), seen)
-                )
-
-
-def _noted(name: str, function: Any, seen: Seen) -> Any:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        caller = sys._getframe(1).f_globals.get("__name__", "")
-        if not caller.startswith(("assay.", "torch.", "numpy.")):
-            seen.generators.append(f"{caller} calls {name}")
-        return function(*args, **kwargs)
-
-    return call
+@contextlib.contextmanager
+def _below(out: io.StringIO) -> Iterator[None]:
+    """Add to `out` what child processes and C code print on stdout in a block."""
+    kept = os.dup(1)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+            file.seek(0)
+            out.write(file.read().decode(errors="replace"))
 
 
 def _settings() -> dict[str, Any]:
