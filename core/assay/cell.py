@@ -124,7 +124,7 @@ def measure(job: Job, data: Any, ctx: Context) -> Record:
         peak = backend.peak_memory() if backend.peak_memory else resident("VmHWM")
         if peak is not None:
             ctx.costs["peak_memory"] = float(peak if backend.peak_memory else max(0, peak - before))
-        ctx.ran(outcome.get("module"))
+        ctx.ran()
         metrics, kept, invalid = evaluated(job, outcome, data, ctx)
         ctx.time_forward()  # last, so that it cannot change a metric
     ctx.costs |= roofline.share(backend, ctx.costs)
@@ -146,7 +146,7 @@ def evaluated(job: Job, outcome: dict[str, Any], data: Any, ctx: Context) -> Eva
     metrics: dict[str, float] = {}
     kept: dict[str, Any] = {}
     invalid: list[str] = []
-    with ctx.inspected(outcome.get("module")):
+    with ctx.inspected():
         conditions = list(outcome.pop("conditions", ()))
         if hasattr(outcome.get("module"), "report"):
             extra = dict(outcome["module"].report(data, ctx))

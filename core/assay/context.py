@@ -65,7 +65,6 @@ class Context:
     @contextlib.contextmanager
     def timer(self, name: str) -> Iterator[None]:
         """Add the wall seconds of a block to the cost `name_seconds`: `fit`, `predict`. Compiling does not count."""
-        self._need_prepared()
         self.backend.synchronise()
         start, compiled = time.perf_counter(), self.backend.compiling()
         try:
@@ -99,24 +98,26 @@ class Context:
         self._prepared.append(prepared)
         return prepared
 
-    def ran(self, module: Any) -> None:
-        """Take note that the task has run; raise CannotRun when its `module` did not really run on the backend."""
-        self._need_prepared()
+    def ran(self) -> None:
+        """Take note that the task has run; raise CannotRun when what it built did not really run on the backend."""
+        if self.backend.id != CPU.id and not self._prepared:
+            raise CannotRun(f"{self.cell.task} does not hand its entrants to a backend; run it with --backend cpu")
         self.backend.synchronise()
-        if module is not None and (why := self.backend.confirm(module)):
-            raise CannotRun(why)
+        for module in self._prepared:
+            if why := self.backend.confirm(module):
+                raise CannotRun(why)
         if self.backend.compiling is not CPU.compiling:
             self.costs["compile_seconds"] = self.backend.compiling() - self._compiled
 
     @contextlib.contextmanager
-    def inspected(self, module: Any) -> Iterator[None]:
-        """Have a module on the CPU and not compiled for a block, whatever the backend, and where it was again after it."""
-        away = self.device != CPU.device and hasattr(module, "to")
-        if away:
+    def inspected(self) -> Iterator[None]:
+        """Have what was built on the CPU and not compiled for a block, whatever the backend, and back after it."""
+        away = [m for m in self._prepared if self.device != CPU.device and hasattr(m, "to")]
+        for module in away:
             module.to(CPU.device)
         with self._eager():
             yield
-        if away:
+        for module in away:
             module.to(self.device)
 
     def time_forward(self) -> None:
@@ -125,11 +126,6 @@ class Context:
             return
         with contextlib.suppress(Exception):  # its report has changed what it holds: a figure of another module
             self.costs |= forward_costs(self._call, self.backend.synchronise, self._eager())
-
-    def _need_prepared(self) -> None:
-        """Raise CannotRun when a backend was asked for and the task keeps its entrant from it."""
-        if self.backend.id != CPU.id and not self._prepared:
-            raise CannotRun(f"{self.cell.task} does not hand its entrants to a backend; run it with --backend cpu")
 
     @contextlib.contextmanager
     def _noting(self) -> Iterator[None]:
@@ -231,9 +227,10 @@ def isolated_generators(seed: int, device: str = "cpu") -> Iterator[None]:
 @contextlib.contextmanager
 def _torch_as_found(torch: Any, seed: int, device: str) -> Iterator[None]:
     on_cpu = device == "cpu"  # then other devices' generators are left alone: asking for them costs more than a cell
+    devices = [torch.cuda.current_device()] if device.startswith("cuda") else []
     dtype = torch.get_default_dtype()
     try:
-        with torch.random.fork_rng(devices=[] if on_cpu else None):
+        with torch.random.fork_rng(devices=devices):
             (torch.default_generator if on_cpu else torch).manual_seed(seed)
             yield
     finally:
