@@ -21,7 +21,7 @@ REQUESTS = {
         "unknown data set 'noise'; did you mean 'noisy'",
     ),
     "a data set of another schema": (["run", "toy/line", "--datasets", "signs"], "toy/line takes 'toy-pairs'"),
-    "an unknown backend": (["run", "toy/line", "--backend", "cuba"], "unknown backend 'cuba'; did you mean 'cpu'?"),
+    "an unknown backend": (["run", "toy/line", "--backend", "cuba"], "(pip install assay-backend-cuba?)"),
     "a backend that is not here": (
         ["run", "toy/line", "--backend", "absent"],
         "'absent' cannot be used here: no such device",

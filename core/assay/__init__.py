@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from assay.context import Context
     from assay.errors import AssayError
     from assay.executors import Executor
+    from assay.failures import CannotRun
     from assay.hooks import hookimpl
     from assay.spec import Backend, Dataset, Entrant, Metric, Model, Paper, Probe, Schema, Suite, Task
 
@@ -24,6 +25,7 @@ _HOMES = {
     "assay.context": ("Context",),
     "assay.errors": ("AssayError",),
     "assay.executors": ("Executor",),
+    "assay.failures": ("CannotRun",),
     "assay.hooks": ("hookimpl",),
     "assay.spec": ("Backend", "Dataset", "Entrant", "Metric", "Model", "Paper", "Probe", "Schema", "Suite", "Task"),
 }
@@ -32,6 +34,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "AssayError",
     "Backend",
+    "CannotRun",
     "Claim",
     "Context",
     "Dataset",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from assay import examples
+from assay.by_backend import Comparison, comparisons
 from assay.catalog import Catalog
 from assay.differing import differ
 from assay.entering import enter_data, enter_models
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 COLUMNS = ("task", "dataset", "model", "seed", "scale", "backend", "digest", "reason", "protocol")
 """By which `records` selects."""
 
-__all__ = ["compare", "differences", "flat", "records", "run", "verify"]
+__all__ = ["backends", "compare", "differences", "flat", "records", "run", "verify"]
 
 
 def run(
@@ -104,6 +105,19 @@ def compare(
     """Return a leaderboard for each data set of a task, from the store alone: no plugin is imported."""
     found, name, (direction, unit), _ = _measured(task, metric, dataset, scale, store)
     return leaderboards(found, name, direction, unit)
+
+
+def backends(
+    task: str,
+    *,
+    metric: str | None = None,
+    dataset: str | None = None,
+    scale: str = "small",
+    store: str | None = None,
+) -> list[Comparison]:
+    """Compare each entrant of a task with itself on other backends, from the store alone; one comparison a data set."""
+    found, name, (_, unit), _ = _measured(task, metric, dataset, scale, store)
+    return comparisons(found, name, unit)
 
 
 def differences(

@@ -1,4 +1,4 @@
-"""What is said beside a leaderboard, as text: interquartile means, performance profiles, differences by example."""
+"""What is said beside a leaderboard, as text: interquartile means, performance profiles, differences, backends."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from assay.render import WIDTH, number, table
+from assay.render import WIDTH, number, seconds, table
 
 if TYPE_CHECKING:
     from assay.across import Centres, Profile
+    from assay.by_backend import Comparison, Interval
     from assay.resampling import Difference
 
 
@@ -58,3 +59,59 @@ def differences(dataset: str, found: Sequence[Difference]) -> str:
         "whose two trained entrants differ (exact, Holm)."
     )
     return "\n".join([f"{dataset}, example by example", table(header, rows, right=(1, 5)), *textwrap.wrap(note, WIDTH)])
+
+
+RATIO_HEADS = {
+    "fit_seconds": "fit x",
+    "predict_seconds": "predict x",
+    "forward_seconds": "forward x",
+    "peak_memory": "memory x",
+    "energy": "energy x",
+}
+
+
+def backends(found: Comparison) -> str:
+    """Return an arena's entrants on each backend as a table, a line a backend, with its notes and failures."""
+    costs = [cost for cost in RATIO_HEADS if any(cost in line.ratios for line in found.lines)]
+    compiled = any(line.compile_seconds is not None for line in found.lines)
+    roofed = any(line.roofline_share is not None for line in found.lines)
+    header = ["entrant", "backend", "seeds", found.metric, f"- {found.reference}"]
+    header += [RATIO_HEADS[cost] for cost in costs] + ["spread"] + ["compile s"] * compiled + ["roof"] * roofed
+    rows, last = [], ""
+    for line in found.lines:
+        row = [line.entrant if line.entrant != last else "", line.backend, str(line.seeds)]
+        row += [_interval(line.metric), _interval(line.difference), *(_interval(line.ratios.get(c)) for c in costs)]
+        row += [_share(line.forward_spread)]
+        row += [seconds(line.compile_seconds)] * compiled + [_share(line.roofline_share)] * roofed
+        rows.append(row)
+        last = line.entrant
+    where = f"{found.task} on {found.dataset.partition('/')[2] or found.dataset}"
+    unit = f" ({found.unit})" if found.unit else ""
+    lines = [f"{where}: {found.metric}{unit} by backend, {found.scale}", table(header, rows)]
+    lines += [
+        f"  {line.entrant} @{line.backend}: {text.splitlines()[0]}" for line in found.lines for text in line.failures
+    ]
+    note = (
+        f"Differences to {found.reference} and ratios over it are paired by seed, with 95 % t intervals (of the "
+        "logarithms for ratios), none corrected for other comparisons. forward: a timed call of the trained module; "
+        "spread: interquartile range over median of its calls. compile s: apart from fit and predict."
+        + (" roof: share of what `assay doctor --roofline` found attainable." if roofed else "")
+    )
+    lines += textwrap.wrap(note, WIDTH)
+    named = {backend: ", ".join(names) for backend, names in found.devices.items() if names}
+    same = len(set(named.values())) == 1
+    lines += (
+        [f"on {next(iter(named.values()))}"] if same else [f"{backend} on {name}" for backend, name in named.items()]
+    )
+    return "\n".join([*lines, *found.notes])
+
+
+def _interval(found: Interval | None) -> str:
+    if found is None:
+        return "-"
+    interval = "" if math.isnan(found.low) else f" [{number(found.low, 2)}, {number(found.high, 2)}]"
+    return f"{number(found.value)}{interval}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.0f} %"

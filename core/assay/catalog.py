@@ -225,7 +225,7 @@ class Catalog:
     def backend(self, name: str) -> Backend:
         """Return a backend that can be used here; one that cannot is an error with its reason."""
         if name not in self.backends:
-            raise unknown("backend", name, self.backends)
+            raise unknown("backend", name, self.backends, hint=f"(pip install assay-backend-{name}?)")
         reason = self.backends[name].available()
         if reason:
             raise AssayError(f"backend {name!r} cannot be used here: {reason}")

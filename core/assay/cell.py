@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
 import functools
 import importlib.metadata
@@ -19,11 +18,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from assay import examples
+from assay import examples, roofline
 from assay.capture import Tee
 from assay.context import Context, PinnedThreads, isolated_generators
-from assay.failures import DataError, joined, short_traceback, shortened
+from assay.failures import CANNOT, CannotRun, DataError, joined, short_traceback, shortened
 from assay.hooks import hookimpl
+from assay.machine import reset_resident_peak, resident
 from assay.spec import COSTS, Backend, Cell, Dataset, Entrant, Metric, Model, Record, Task, metric_key
 
 Distributions = tuple[tuple[str, str], ...]
@@ -86,6 +86,8 @@ class Runner:
                 record = failure(job, f"error: a plugin's assay_run_cell returned {record!r:.40} and no record")
         except KeyboardInterrupt:
             raise
+        except CannotRun as error:
+            record = failure(job, f"{CANNOT} {job.cell.backend}: {error}")
         except BaseException as error:  # SystemExit too: an entrant that calls sys.exit has failed
             name = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
             record = failure(job, f"error: {name}{error}", short_traceback(error))
@@ -93,7 +95,8 @@ class Runner:
             ctx.close()
         if record.reason:
             record = dataclasses.replace(record, detail=joined(record.detail, output.tail))
-        return finish(record, job.protocol, time.perf_counter() - start, job.distributions)
+        device = roofline.device(job.backend)
+        return finish(record, job.protocol, time.perf_counter() - start, job.distributions, device)
 
     def data(self, job: Job, ctx: Context) -> Any:
         """Return the cell's data; the last loaded is kept, as neighbouring cells share it. Arrays are read-only."""
@@ -112,22 +115,43 @@ class Runner:
 def measure(job: Job, data: Any, ctx: Context) -> Record:
     """Train and evaluate the entrant, and compute every metric for which the outcome has the fields."""
     entrant = Entrant(job.model.id, job.model, {**job.model.params, **dict(job.cell.params)})
-    reset = job.backend.reset_memory or reset_resident_peak
+    backend = job.backend
+    reset = backend.reset_memory or reset_resident_peak
     reset()
     before = resident("VmRSS") or 0
-    with isolated_generators(ctx.model_seed, ctx.device):
+    with isolated_generators(ctx.model_seed, ctx.device), backend.session():
         outcome = dict(job.task.run(entrant, data, ctx))
-        peak = job.backend.peak_memory() if job.backend.peak_memory else resident("VmHWM")
+        peak = backend.peak_memory() if backend.peak_memory else resident("VmHWM")
         if peak is not None:
-            ctx.costs["peak_memory"] = float(peak if job.backend.peak_memory else max(0, peak - before))
+            ctx.costs["peak_memory"] = float(peak if backend.peak_memory else max(0, peak - before))
+        ctx.ran()
+        metrics, kept, invalid = evaluated(job, outcome, data, ctx)
+        ctx.time_forward()  # last, so that it cannot change a metric
+    ctx.costs |= roofline.share(backend, ctx.costs)
+    if job.examples:
+        examples.write(Path(job.examples), job.digest, kept, data)
+    costs = {name: ctx.costs[name] for name in COSTS if name in ctx.costs}
+    reason = "invalid metric: " + "; ".join(invalid) if invalid else ""
+    return Record(job.cell, job.digest, metrics, costs, tuple(ctx.curve), reason)
+
+
+Evaluated = tuple[dict[str, float], dict[str, Any], list[str]]
+
+
+def evaluated(job: Job, outcome: dict[str, Any], data: Any, ctx: Context) -> Evaluated:
+    """Return the metrics of an outcome by key, scores of examples where they are asked for, and what is invalid.
+
+    Reports and metrics that read the module see it on the CPU, whatever the backend: what they call it with lies there.
+    """
+    metrics: dict[str, float] = {}
+    kept: dict[str, Any] = {}
+    invalid: list[str] = []
+    with ctx.inspected():
         conditions = list(outcome.pop("conditions", ()))
         if hasattr(outcome.get("module"), "report"):
             extra = dict(outcome["module"].report(data, ctx))
             conditions += extra.pop("conditions", ())
             outcome |= extra
-        metrics: dict[str, float] = {}
-        kept: dict[str, Any] = {}
-        invalid: list[str] = []
         for knobs, fields in [({}, outcome), *conditions]:
             view = {**outcome, **fields}
             for metric in job.metrics:
@@ -139,11 +163,7 @@ def measure(job: Job, data: Any, ctx: Context) -> Record:
                             kept[key] = example_scores(metric.examples(view), metrics[key])
                     except InvalidMetric as error:
                         invalid.append(f"{key} {error}")
-    if job.examples:
-        examples.write(Path(job.examples), job.digest, kept, data)
-    costs = {name: ctx.costs[name] for name in COSTS if name in ctx.costs}
-    reason = "invalid metric: " + "; ".join(invalid) if invalid else ""
-    return Record(job.cell, job.digest, metrics, costs, tuple(ctx.curve), reason)
+    return metrics, kept, invalid
 
 
 def checked(metric: Metric, value: Any) -> float:
@@ -181,13 +201,15 @@ def failure(job: Planned, reason: str, detail: str = "") -> Record:
     return Record(job.cell, job.digest, reason=shortened(reason.strip()), detail=detail)
 
 
-def finish(record: Record, protocol: str, seconds: float = 0.0, distributions: Distributions = ()) -> Record:
+def finish(
+    record: Record, protocol: str, seconds: float = 0.0, distributions: Distributions = (), device: str = ""
+) -> Record:
     """Return a record with what every one has at its end: duration, surroundings and time of day."""
     return dataclasses.replace(
         record,
         seconds=seconds,
         protocol=protocol,
-        environment=environment(distributions, "torch" in sys.modules),
+        environment=environment(distributions, "torch" in sys.modules, device),
         finished=time.time(),
     )
 
@@ -207,41 +229,13 @@ def protect(data: Any) -> None:
             protect(getattr(data, field.name))
 
 
-def reset_resident_peak() -> None:
-    """Give freed memory back and start the process's high-water mark anew (Linux; elsewhere nothing happens)."""
-    if _malloc_trim is not None:
-        _malloc_trim(0)
-    try:
-        with open("/proc/self/clear_refs", "w") as stream:
-            stream.write("5")
-    except OSError:
-        return
-
-
-try:
-    _malloc_trim: Any = ctypes.CDLL(None).malloc_trim
-except (OSError, AttributeError, TypeError):
-    _malloc_trim = None  # not glibc
-
-
-def resident(field: str) -> int | None:
-    """Return VmRSS or VmHWM of this process in bytes, None where /proc does not tell."""
-    try:
-        with open("/proc/self/status", "rb") as stream:
-            text = stream.read()
-    except OSError:
-        return None
-    found = text.partition(field.encode() + b":")[2].split(None, 1)
-    return int(found[0]) * 1024 if found else None
-
-
 @functools.cache
-def environment(distributions: Distributions, torch: bool) -> Mapping[str, str]:
-    """Return versions and machine: Python, assay, numpy, torch where it was loaded, and the distributions given."""
+def environment(distributions: Distributions, torch: bool, device: str = "") -> Mapping[str, str]:
+    """Return versions and machine: Python, assay, numpy, torch where it was loaded, distributions and device as given."""
     names = ("assay", "numpy", "torch") if torch else ("assay", "numpy")
     libraries = {name: importlib.metadata.version(name) for name in names}
     system = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
-    return {**system, **libraries, **dict(distributions)}
+    return {**system, **({"device": device} if device else {}), **libraries, **dict(distributions)}
 
 
 def notify(hook: Any, **told: Any) -> None:

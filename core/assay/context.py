@@ -18,7 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from assay.failures import CannotRun
 from assay.spec import CPU, Backend, Cell
+from assay.timing import Call, forward_costs, size, watched
 
 THREADS = 1
 """Threads of a cell's numerical libraries: fixed, as sums depend on how they are split."""
@@ -47,6 +49,9 @@ class Context:
         self.model_seed = derive("model", cell.model, cell.seed)
         self.costs: dict[str, float] = {}
         self.curve: list[dict[str, float]] = []
+        self._prepared: list[Any] = []
+        self._call: Call | None = None
+        self._compiled = backend.compiling()
 
     def rng(self, stream: str) -> np.random.Generator:
         """Return a NumPy generator for a named use, the same for all entrants of a data set and seed."""
@@ -59,15 +64,16 @@ class Context:
 
     @contextlib.contextmanager
     def timer(self, name: str) -> Iterator[None]:
-        """Add the wall seconds of a block to the cost `name_seconds`: `fit`, `predict`."""
+        """Add the wall seconds of a block to the cost `name_seconds`: `fit`, `predict`. Compiling does not count."""
         self.backend.synchronise()
-        start = time.perf_counter()
+        start, compiled = time.perf_counter(), self.backend.compiling()
         try:
-            yield
+            with self._noting() if name == "predict" else contextlib.nullcontext():
+                yield
         finally:
             self.backend.synchronise()
-            cost = f"{name}_seconds"
-            self.costs[cost] = self.costs.get(cost, 0.0) + time.perf_counter() - start
+            cost, compiling = f"{name}_seconds", self.backend.compiling() - compiled
+            self.costs[cost] = self.costs.get(cost, 0.0) + max(0.0, time.perf_counter() - start - compiling)
 
     @contextlib.contextmanager
     def count_flops(self, samples: int = 1) -> Iterator[None]:
@@ -78,7 +84,7 @@ class Context:
         from torch.utils.flop_counter import FlopCounterMode
 
         counter = FlopCounterMode(display=False)
-        with counter:
+        with self._eager(), counter:
             yield
         self.costs["flops"] = float(counter.get_total_flops()) / samples
 
@@ -86,7 +92,63 @@ class Context:
         """Return what an entrant built, placed on the device and compiled as the backend does; counts parameters."""
         if hasattr(module, "parameters"):
             self.costs["parameters"] = float(sum(p.numel() for p in module.parameters() if p.requires_grad))
-        return self.backend.prepare(module)
+        if hasattr(module, "buffers"):
+            self.costs["parameter_bytes"] = float(sum(map(size, (*module.parameters(), *module.buffers()))))
+        prepared = self.backend.prepare(module)
+        self._prepared.append(prepared)
+        return prepared
+
+    def ran(self) -> None:
+        """Take note that the task has run; raise CannotRun when what it built did not really run on the backend."""
+        if self.backend.id != CPU.id and not self._prepared:
+            raise CannotRun(f"{self.cell.task} does not hand its entrants to a backend; run it with --backend cpu")
+        self.backend.synchronise()
+        for module in self._prepared:
+            if why := self.backend.confirm(module):
+                raise CannotRun(why)
+        if self.backend.compiling is not CPU.compiling:
+            self.costs["compile_seconds"] = self.backend.compiling() - self._compiled
+
+    @contextlib.contextmanager
+    def inspected(self) -> Iterator[None]:
+        """Have what was built on the CPU and not compiled for a block, whatever the backend, and back after it."""
+        away = [m for m in self._prepared if self.device != CPU.device and hasattr(m, "to")]
+        for module in away:
+            module.to(CPU.device)
+        with self._eager():
+            yield
+        for module in away:
+            module.to(self.device)
+
+    def time_forward(self) -> None:
+        """Add the costs of a timed forward, where the task's prediction called what it had prepared."""
+        if self._call is None:
+            return
+        with contextlib.suppress(Exception):  # its report has changed what it holds: a figure of another module
+            self.costs |= forward_costs(self._call, self.backend.synchronise, self._eager())
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Note the first call in a block of what the task has prepared, if that is a torch module."""
+        module = self._prepared[-1] if self._prepared else None
+        if self._call is not None or not hasattr(module, "buffers"):
+            yield
+            return
+
+        def note(call: Call) -> None:
+            self._call = self._call or call
+
+        with watched(module, note):
+            yield
+
+    def _eager(self) -> contextlib.AbstractContextManager[Any]:
+        """Return a context manager in which a backend that compiles does not."""
+        if self.backend.compiling is CPU.compiling:
+            return contextlib.nullcontext()
+        import torch
+
+        stance: contextlib.AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+        return stance
 
     @cached_property
     def scratch(self) -> Path:
@@ -165,9 +227,10 @@ def isolated_generators(seed: int, device: str = "cpu") -> Iterator[None]:
 @contextlib.contextmanager
 def _torch_as_found(torch: Any, seed: int, device: str) -> Iterator[None]:
     on_cpu = device == "cpu"  # then other devices' generators are left alone: asking for them costs more than a cell
+    devices = [torch.cuda.current_device()] if device.startswith("cuda") else []
     dtype = torch.get_default_dtype()
     try:
-        with torch.random.fork_rng(devices=[] if on_cpu else None):
+        with torch.random.fork_rng(devices=devices):
             (torch.default_generator if on_cpu else torch).manual_seed(seed)
             yield
     finally:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.reach import Reach
-from assay.spec import Backend, Cell, Dataset, Metric, Model, Task
+from assay.spec import CPU, Backend, Cell, Dataset, Metric, Model, Task
 
 PROTOCOL = 1
 """Raised whenever the core measures differently, so that older records are not taken for new ones."""
@@ -51,7 +51,8 @@ class Digester:
         """Return the digest of all that a cell shares with its other seeds. `metrics` are of the model's own plugin."""
         params = self.value({**model.params, **dict(cell.params)})
         source = self._file(cell.source) if cell.source else ""
-        where = (backend.device, self.code(backend.prepare), self.code(backend.autocast))
+        where = [backend.device, self.code(backend.prepare), self.code(backend.autocast)]
+        where += [self.code(backend.session)] if backend.session is not CPU.session else []
         names = (cell.task, cell.dataset, cell.model, cell.scale, cell.backend)
         return _hash(protocol, self.code(model.build), params, source, *where, *names, *map(self._metric, metrics))
 

@@ -13,11 +13,14 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 
 import assay
+from assay import roofline
 from assay.catalog import Catalog, Plugin
 from assay.context import THREADS
 from assay.errors import AssayError
 from assay.executors import cpus, show_size
+from assay.spec import Backend
 from assay.store import Store
+from assay.text import amount
 
 PLATFORM_HINT = "pip install torch (the CPU build is enough)"
 
@@ -53,8 +56,33 @@ def examine(store: str | None = None) -> list[Finding]:
         findings.append(Finding(plugin.name, reason or plugin.version, reason is None, do))
     for backend in catalog.backends.values():
         why_not = backend.available()
-        findings.append(Finding(f"backend {backend.id}", why_not or "available", True))
+        findings.append(Finding(f"backend {backend.id}", why_not or f"available{_roofline(backend)}", True))
     return [*findings, *_executors(), *_store(store)]
+
+
+def rooflines() -> list[Finding]:
+    """Measure the roofs of every backend that can be used here, and keep them for the cells to come."""
+    if not _installed("torch"):
+        raise AssayError(f"a roofline is measured with torch: {PLATFORM_HINT}")
+    findings = []
+    for backend in Catalog().load(tasks=()).backends.values():
+        if why_not := backend.available():
+            findings.append(Finding(f"roofline {backend.id}", why_not, True))
+            continue
+        try:
+            found = roofline.measure(backend)
+        except Exception as error:  # a plugin's backend
+            findings.append(Finding(f"roofline {backend.id}", f"{type(error).__name__}: {error}", False))
+            continue
+        roofline.keep(backend, found)
+        speeds = f"{amount(found.flops_per_second, 'FLOP/s')}, {amount(found.bytes_per_second, 'B/s')}"
+        findings.append(Finding(f"roofline {backend.id}", f"{speeds} on {found.device}", True))
+    return [*findings, Finding("kept in", str(roofline.path()), True)]
+
+
+def _roofline(backend: Backend) -> str:
+    found = roofline.roof(backend)
+    return f", roofline {amount(found.flops_per_second, 'FLOP/s')}" if found else ""
 
 
 def _executors() -> list[Finding]:

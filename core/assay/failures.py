@@ -10,6 +10,14 @@ class DataError(Exception):
     """A data set that cannot be loaded."""
 
 
+class CannotRun(Exception):
+    """Raised by a backend for an entrant that it cannot run; the text says why."""
+
+
+CANNOT = "cannot run on"
+"""With these words begins the reason of a cell that its backend could not run."""
+
+
 def shortened(text: str, limit: int = 1000) -> str:
     """Return a text of at most `limit` characters, without what a database cannot keep."""
     text = text.replace("\0", "")

@@ -135,6 +135,7 @@ class Planner:
                 )
         params = {name: value for name, value in score.params if name not in knobs}
         self._check_params(model, params)
+        self.catalog.backend(score.backend or backend)
         dataset = self.catalog.dataset(task, score.dataset or task.dataset)[0]
         source = self.sources.get(dataset)
         cell = Cell(

@@ -165,8 +165,8 @@ class Metric:
     examples: Callable[[Mapping[str, Any]], Any] | None = None
 
 
-def _cost(name: str, unit: str, *, exact: bool = False) -> Metric:
-    return Metric(name, itemgetter(name), (name,), "down", unit, exact, (0.0, float("inf")))
+def _cost(name: str, unit: str, direction: Literal["up", "down"] = "down", *, exact: bool = False) -> Metric:
+    return Metric(name, itemgetter(name), (name,), direction, unit, exact, (0.0, float("inf")))
 
 
 COSTS: Mapping[str, Metric] = {
@@ -177,9 +177,17 @@ COSTS: Mapping[str, Metric] = {
         _cost("peak_memory", "bytes"),
         _cost("parameters", "count", exact=True),
         _cost("flops", "FLOP", exact=True),
+        _cost("compile_seconds", "s"),
+        _cost("parameter_bytes", "bytes", exact=True),
+        _cost("forward_seconds", "s"),
+        _cost("forward_spread", "s"),
+        _cost("forward_bytes", "bytes", exact=True),
+        _cost("flops_per_second", "FLOP/s", "up"),
+        _cost("roofline_share", "fraction", "up"),
+        _cost("energy", "J"),
     )
 }
-"""Measured for every cell where they can be; a claim names them as it names metrics."""
+"""Measured for every cell where they can be (docs/backends.md); a claim names them as it names metrics."""
 
 
 def _always() -> None:
@@ -190,13 +198,28 @@ def _same(module: Any) -> Any:
     return module
 
 
+def _accept(module: Any) -> str | None:
+    return None
+
+
+def _no_seconds() -> float:
+    return 0.0
+
+
 @dataclass(frozen=True)
 class Backend:
     """Where and how a cell runs. The defaults are the plain CPU.
 
     `available()` returns None, or the reason why it cannot be used here. `prepare(module)` moves or compiles what an
-    entrant built; `synchronise()` waits for work under way before a clock stops; `peak_memory()` returns the bytes
-    used at most since `reset_memory()`, None where it cannot be read.
+    entrant built, and raises `assay.CannotRun` for one that it cannot run; `confirm(module)` looks at it after the run
+    and returns None, or why it did not really run on the backend: then the cell fails, for nothing may fall back to
+    the plain CPU in silence. `session()` is open around the whole cell: switches of determinism and precision.
+    `synchronise()` waits for work under way before a clock stops; `compiling()` returns the seconds that went into
+    compilation so far, which no clock counts; `peak_memory()` returns the bytes used at most since `reset_memory()`,
+    None where it cannot be read. `describe()` names the device for the record.
+
+    `rounding` and `drift` are what `assay check --backend` takes for equal to the CPU: the largest relative difference
+    of an untrained entrant's output, and the largest |a - b| / max(1, |b|) of a metric after training at smoke.
     """
 
     id: str
@@ -208,6 +231,11 @@ class Backend:
     reset_memory: Callable[[], None] | None = None
     peak_memory: Callable[[], int | None] | None = None
     describe: Callable[[], str | None] = _always
+    session: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+    confirm: Callable[[Any], str | None] = _accept
+    compiling: Callable[[], float] = _no_seconds
+    rounding: float = 1e-4
+    drift: float = 0.05
 
 
 CPU = Backend("cpu")

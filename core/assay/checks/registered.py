@@ -22,7 +22,7 @@ def loads(subject: Subject) -> Iterator[str]:
     """The plugin can be imported and registers something."""
     if subject.problem:
         yield subject.problem
-    elif not any(name == subject.plugin.name for name in subject.catalog.origins.values()):
+    elif not subject.catalog.manager.get_hookcallers(subject.catalog.manager.get_plugin(subject.plugin.name)):
         yield "registers nothing: has its module a function with @hookimpl?"
 
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assay.commands import common
+from assay.errors import AssayError
+
+if TYPE_CHECKING:
+    from assay.checks.subject import Subject
 
 HELP = "check plugins for conformity"
 CACHE = Path(".assay/checks")
@@ -19,6 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", metavar="ID,...", help="only these checks")
     parser.add_argument("--fix", action="store_true", help="write keywords and README anew from the code first")
     parser.add_argument("--again", action="store_true", help="run entrants again though no source changed")
+    parser.add_argument("--backend", metavar="ID", help="compare entrants at smoke on a backend with the CPU, instead")
     parser.add_argument("--explain", metavar="ID", help="say what a check is for, and what to do")
     parser.add_argument("--checks", action="store_true", help="list all checks")
     common.stored(parser)
@@ -37,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
     from assay.checks.subject import subjects
 
     chosen = subjects(args.what)
+    if args.backend:
+        return _compared(args, chosen)
     if args.fix:
         from assay import fixing
 
@@ -57,6 +67,31 @@ def run(args: argparse.Namespace) -> int:
     elif len(reports) > 1:
         print(f"{len(reports)} plugins, {sum(r.ok for r in reports)} conform")
     return 0 if all(report.ok for report in reports) else 1
+
+
+def _compared(args: argparse.Namespace, chosen: Sequence[Subject]) -> int:
+    """Compare entrants on a backend with the CPU, and print a row for each."""
+    from assay.checks import equivalence
+    from assay.store import Store
+
+    if args.only or args.fix or args.static:
+        raise AssayError("--backend compares entrants and applies no check: leave out --only, --fix and --static")
+    if not chosen:
+        raise AssayError("no plugin is installed: there is nothing to compare")
+    backend = chosen[0].catalog.load().backend(args.backend)
+    found = []
+    with Store(args.store) as store:
+        for subject in chosen:
+            for row in equivalence.rows(subject, backend, store):
+                found.append(row)
+                if not args.json:
+                    print(equivalence.text(row, backend), flush=True)
+    if args.json:
+        print(json.dumps([row._asdict() for row in found], indent=1))
+    else:
+        counts = Counter(row.state for row in found)
+        print(f"{len(found)} entrants on {backend.id}: {', '.join(f'{n} {state}' for state, n in counts.items())}")
+    return 1 if any(row.state in ("differs", "fails") for row in found) else 0
 
 
 def _print(report: object, runner: object) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from assay.progress import Progress
 
 
+BACKEND = "where to run: cpu (default), cpu-bf16, compile, cuda, ... (docs/backends.md)"
+
+
 def stored(parser: argparse.ArgumentParser) -> None:
     """Add `--store`."""
     text = "where the records are (default .assay/records.db, or $ASSAY_STORE)"
@@ -27,10 +30,10 @@ def scaled(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", default="small", metavar="SCALE", help="smoke, small (default) or full")
 
 
-def running(parser: argparse.ArgumentParser) -> None:
-    """Add what every command that runs cells takes."""
+def running(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add what every command that runs cells takes; `several` says that it takes more than one backend."""
     scaled(parser)
-    parser.add_argument("--backend", default="cpu", metavar="ID", help="where to run (default cpu)")
+    parser.add_argument("--backend", default="cpu", metavar="ID,..." if several else "ID", help=BACKEND)
     parser.add_argument("--force", action="store_true", help="run cells again that are in the store")
     stored(parser)
     how = parser.add_argument_group("how to run (docs/running.md)")

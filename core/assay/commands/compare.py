@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from assay.commands import common
+from assay.errors import AssayError
 
 HELP = "print the leaderboard of a task, from the store"
 
@@ -19,6 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pareto", nargs="?", const="fit_seconds", metavar="COST", help="mark the front of quality against a cost"
     )
+    parser.add_argument("--by", choices=["backend"], help="each entrant on its backends, by differences and ratios")
     parser.add_argument("--iqm", action="store_true", help="interquartile means over seeds and data sets")
     parser.add_argument("--profile", action="store_true", help="performance profiles over data sets")
     parser.add_argument(
@@ -37,6 +39,13 @@ def run(args: argparse.Namespace) -> int:
     from assay.recording import plain
 
     asked = {"metric": args.metric, "dataset": args.dataset, "scale": args.scale, "store": args.store}
+    if args.by:
+        if args.pareto or args.iqm or args.profile or args.examples:
+            raise AssayError("--by backend is a table of its own: leave out --pareto, --iqm, --profile and --examples")
+        found = api.backends(args.task, **asked)
+        text = "\n\n".join(map(boards_text.backends, found))
+        print(json.dumps(plain([asdict(one) for one in found]), indent=1) if args.json else text)
+        return 0
     boards = api.compare(args.task, **asked)
     differences = api.differences(args.task, **asked) if args.examples else {}
     if args.pareto:

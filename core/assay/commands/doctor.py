@@ -12,6 +12,7 @@ HELP = "look for what is wrong: versions, plugins, backends, store"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    parser.add_argument("--roofline", action="store_true", help="measure each backend's peak FLOP/s and bytes/s, once")
     common.stored(parser)
 
 
@@ -19,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what was found, and what to do."""
     from assay import doctor
 
-    rows = doctor.examine(args.store)
+    rows = doctor.rooflines() if args.roofline else doctor.examine(args.store)
     if args.json:
         print(json.dumps([row._asdict() for row in rows], indent=1))
     else:

@@ -20,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", default="5", help="a count (5), a list (0,3,7) or a range (1000:1005)")
     parser.add_argument("--set", action="append", metavar="NAME=V,...", help="values of a parameter to try")
     parser.add_argument("--keep-examples", action="store_true", help="keep scores of single examples, for compare")
-    common.running(parser)
+    common.running(parser, several=True)
 
 
 def run(args: argparse.Namespace) -> int:
