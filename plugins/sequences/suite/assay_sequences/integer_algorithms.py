@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,21 +43,24 @@ class Problem:
         """The token that stands for nothing."""
         return self.vocab - 1
 
+    @cached_property
+    def known(self) -> frozenset[bytes]:
+        """The prompts of the tests."""
+        return frozenset(row.tobytes() for prompts, _ in self.tests.values() for row in prompts)
+
     def fresh(self, rng: np.random.Generator, n: int) -> Pairs:
         """Return n clean examples, none of whose prompts is in the test."""
         prompts, answers = self.draw(rng, n)
-        for test, _ in self.tests.values():
-            while test.shape[1] == prompts.shape[1] and (known := np.isin(coded(prompts), coded(test))).any():
-                again = self.draw(rng, n)
-                while again[0].shape != prompts.shape:  # a problem of several lengths draws one length a call
-                    again = self.draw(rng, n)
-                prompts[known], answers[known] = again[0][known], again[1][known]
+        while again := [i for i, row in enumerate(prompts) if row.tobytes() in self.known]:
+            others = self.draw(rng, n)
+            if others[0].shape == prompts.shape:  # a problem of several lengths draws one length a call
+                prompts[again], answers[again] = others[0][again], others[1][again]
         return prompts, answers
 
 
 def coded(prompts: Ints) -> NDArray[np.void]:
     """Return prompts (N, P) as N values that compare whole rows."""
-    rows = np.ascontiguousarray(prompts.astype(np.int16))
+    rows = np.ascontiguousarray(prompts)
     return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
 
 
