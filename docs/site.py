@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import assay
 from assay import catalog, cli, hooks
@@ -87,35 +85,15 @@ def _lowered(text: str) -> str:
 
 
 def _api() -> str:
+    """Return the page that mkdocstrings fills in, a name at its home in the core."""
     parts = [f"# Python interface\n\nassay {assay.__version__}, plugin interface {assay.API}."]
-    for name in assay.__all__:
-        item = getattr(assay, name)
-        head = f"## `{name}`\n\n```python\n{name}{_signature(item)}\n```\n"
-        parts.append(
-            f"{head}\n{_text(item)}"
-            if inspect.isclass(item) or inspect.isroutine(item)
-            else f"## `{name}`\n\n{_text(item)}"
-        )
+    parts += [f"::: {assay._HOME[name]}.{name}" for name in assay.__all__]
     return "\n\n".join(parts)
-
-
-def _signature(item: Any) -> str:
-    try:
-        return str(inspect.signature(item))
-    except (TypeError, ValueError):
-        return "(...)"
-
-
-def _text(item: Any) -> str:
-    """Return a docstring; what is indented in it stays as it is set."""
-    return f"```text\n{inspect.getdoc(item) or ''}\n```"
 
 
 def _hooks() -> str:
     parts = ["# Hooks\n\nA plugin implements any of these with `@assay.hookimpl`; its entry point is in group `assay`."]
-    for name, item in vars(hooks).items():
-        if name.startswith("assay_"):
-            parts.append(f"## `{name}{_signature(item)}`\n\n{inspect.getdoc(item)}")
+    parts += [f"::: assay.hooks.{name}" for name in vars(hooks) if name.startswith("assay_")]
     return "\n\n".join(parts)
 
 

@@ -11,6 +11,7 @@ from assay.spec import Backend, Cell, Dataset, Metric, Model, Paper, Record, Sch
 PROJECT = "assay"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin's module as the implementation of the hook of its name."""
 
 
 @hookspec
