@@ -55,6 +55,11 @@ def keywords(subject: Subject) -> str:
         words += [f"paper:{paper.id}", *(f"claim:{claim.id}" for claim in paper.claims)]
     words += places(subject)
     words += [word for word in subject.plugin.keywords if not word.startswith(MAPPED)]
+    return written(words)
+
+
+def written(words: list[str]) -> str:
+    """Return `keywords = [...]` of pyproject.toml, on several lines when it is long."""
     line = f"keywords = [{', '.join(json.dumps(word) for word in words)}]"
     if len(line) <= 120:
         return line
@@ -67,6 +72,9 @@ def places(subject: Subject) -> list[str]:
     By them `assay track` lists what it measures, and the shell completes ids, without an import.
     """
     models, datasets = subject.offered("model").values(), subject.offered("dataset").items()
+    if datasets:
+        family = [p for p in subject.catalog.plugins if p.family == subject.plugin.family and not p.paper]
+        subject.catalog.load(tasks=[task for plugin in family for task in plugin.having("task")])
     return [
         *(f"model:{model.task}/{model.id}" for model in models),
         *(

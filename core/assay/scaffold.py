@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import assay
-from assay import catalog, templating
+from assay import catalog, fixing, templating
 from assay.errors import AssayError, unknown
 
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -91,16 +91,23 @@ def _values(wanted: Wanted) -> dict[str, Any]:
     words = [f"api:{assay.API}", *([f"family:{family}"] if family else [])]
     if wanted.kind == "family":
         required += ['"numpy>=1.24"', '"torch>=2.2"']
-        words.append(f"task:{wanted.name}/regression")
-    elif wanted.kind != "backend":
+        task = f"{wanted.name}/regression"
+        words += [f"task:{task}", f"model:{task}/linear", f"dataset:{task}/products"]
+    elif wanted.kind == "backend":
+        words.append(f"backend:{wanted.name}")
+    else:
         suite = _suite(family)
         required.append(f'"{suite.name}>={suite.version}"')
         values |= _arena(wanted, suite)
         if wanted.kind == "paper":
             required += ['"torch>=2.2"'] if values["torch"] else []
-            words += [f"task:{values['task']}", f"paper:{wanted.name}", "claim:mechanism-helps"]
+            task, models = values["task"], (wanted.name, f"{wanted.name}-without")
+            words += [f"task:{task}", f"paper:{wanted.name}", "claim:mechanism-helps"]
+            words += [f"model:{task}/{model}" for model in models]
+        elif wanted.kind == "dataset":
+            words += [f"dataset:{task}/{wanted.name}" for task in values["tasks"]]
     values["dependencies"] = ", ".join(required)
-    values["keywords"] = "keywords = [" + ", ".join(f'"{word}"' for word in words) + "]"
+    values["keywords"] = fixing.written(words)
     return values
 
 
@@ -119,12 +126,14 @@ def _arena(wanted: Wanted, suite: catalog.Plugin) -> dict[str, Any]:
     task = found.task(wanted.task or suite.having("task")[0])
     matched = re.search(r"build\(([a-z_, ]*)\)", task.contract)
     metric = found.metric(task, task.metrics[0])
+    schema = wanted.schema or task.schema
     return {
         "task": task.id,
+        "tasks": [t.id for t in found.tasks.values() if t.schema == schema],
         "contract": task.contract,
         "arguments": [a.strip() for a in matched[1].split(",")] if matched and matched[1].strip() else [],
         "metric": metric.id.rpartition("/")[2],
         "better": metric.direction,
         "torch": task.probe is not None,
-        "schema": wanted.schema or task.schema,
+        "schema": schema,
     }
