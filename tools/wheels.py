@@ -24,8 +24,9 @@ def build(root: str, out: str, *options: str) -> None:
     for old in target.glob("*.whl"):
         old.unlink()
     make = backend.build_editable if "--editable" in options else backend.build_wheel
-    for folder in [Path(root), *sorted(p.parent for p in Path(root).glob("plugins/*/*/pyproject.toml"))]:
-        os.chdir(folder.resolve())
+    here = Path(root).resolve()
+    for folder in [here, *sorted(p.parent for p in here.glob("plugins/*/*/pyproject.toml"))]:
+        os.chdir(folder)
         with contextlib.redirect_stdout(io.StringIO()):
             make(str(target))
 
