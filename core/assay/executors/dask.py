@@ -25,6 +25,8 @@ from assay.spec import Record
 CHUNK_SECONDS = 0.5
 """Work that is sent at a time: enough to outweigh a task's cost in dask, little enough to see progress."""
 CHUNK = 500
+CONNECT_SECONDS = 10.0
+"""How long a scheduler may take to answer."""
 RETRIES = 2
 """How often the cells of a lost worker are run again elsewhere."""
 
@@ -36,7 +38,7 @@ def crew(work: Work) -> Iterator[Crew]:
         import distributed
     except ModuleNotFoundError as error:
         raise AssayError(f"--executor dask needs {error.name}: pip install 'assay[dask]'") from error
-    packed = pack(work.jobs, work.catalog, by_value=True)
+    packed = pack(work.samples, work.catalog, by_value=True)
     with contextlib.ExitStack() as stack:
         given = work.executor.address
         client = given if isinstance(given, distributed.Client) else stack.enter_context(_client(work.executor))
@@ -56,7 +58,7 @@ def _client(executor: Executor) -> Iterator[Any]:
 
     if executor.address is not None:
         try:
-            client = distributed.Client(executor.address, timeout=10)
+            client = distributed.Client(executor.address, timeout=CONNECT_SECONDS)
         except (OSError, ValueError) as error:
             raise AssayError(f"no dask scheduler answers at {executor.address}: {error}") from error
         with client:
