@@ -14,22 +14,25 @@ BROWSER = Path(__file__).parent / "browser"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium, or CHROMIUM=path")
-@pytest.mark.skipif(not shutil.which("node"), reason="needs node 20 or newer")
-@pytest.mark.skipif(not (BROWSER / "node_modules").is_dir(), reason="needs: npm install --prefix tests/browser")
-def test_the_page_works_in_a_browser():
-    environment = {
-        **os.environ,
-        "PYTHON": sys.executable,
-        "CHROMIUM": str(CHROMIUM),
-        "SLACK": os.environ.get("SLACK", "3"),
-    }
-    ran = subprocess.run(
-        ["node", "--test", str(BROWSER / "report.test.mjs")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium, or CHROMIUM=path"),
+    pytest.mark.skipif(not shutil.which("node"), reason="needs node 20 or newer"),
+    pytest.mark.skipif(not (BROWSER / "node_modules").is_dir(), reason="needs: npm install --prefix tests/browser"),
+]
+
+
+def play(*options: str) -> None:
+    """Run the browser's tests, those that are named by `--test-name-pattern=...`, or all."""
+    environment = {**os.environ, "PYTHON": sys.executable, "CHROMIUM": str(CHROMIUM)}
+    command = ["node", "--test", *options, str(BROWSER / "report.test.mjs")]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_page_opens_in_a_browser():
+    play("--test-name-pattern=every view opens|strings from plugins|policy stops")
+
+
+@pytest.mark.slow
+def test_the_page_works_in_a_browser():
+    play()

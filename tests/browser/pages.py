@@ -1,4 +1,4 @@
-"""Writes the pages that report.test.mjs opens into the folder named: `python pages.py FOLDER`; `--serve` serves a store.
+"""Writes a page that report.test.mjs opens into a folder: `python pages.py FOLDER small|large`; `serve` serves a store.
 
 small.html: two arenas and four papers with hostile strings everywhere; large.html: 10,000 records and 366 papers.
 """
@@ -72,8 +72,4 @@ def serve(folder: Path) -> None:
 if __name__ == "__main__":
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
-    if "--serve" in sys.argv:
-        serve(target)
-    else:
-        small(target)
-        large(target)
+    {"small": small, "large": large, "serve": serve}[sys.argv[2]](target)

@@ -75,8 +75,8 @@ function tile(paper) {
   const said = OUTCOMES.map((o) => [o, outcomes.filter((x) => x === o).length]).filter(([, n]) => n).map(([o, n]) => `${n} ${o}`);
   const mark = ["stale", "not recorded"].find((state) => state === stateOf(paper));
   const label = `${paper.title}: ${[...said, ...(mark ? [mark] : [])].join(", ") || "no claims"}`;
-  const element = h("a", { class: `tile${mark ? ` ${mark === "stale" ? "aged" : "here"}` : ""}`, href: `#/paper/${encodeURIComponent(paper.id)}`, "aria-label": label },
-    h("span", { class: "signs" }, outcomes.map(glyph)), h("span", { class: "name" }, paper.title), mark && h("span", { class: "mark" }, mark));
+  const element = h("a", { class: `tile${mark ? ` ${mark === "stale" ? "aged" : "here"}` : ""}`, href: `#/paper/${encodeURIComponent(paper.id)}`, "aria-label": label, "data-mark": mark },
+    h("span", { class: "signs" }, outcomes.map(glyph)), h("span", { class: "name" }, paper.title));
   return hinted(element, () => [
     h("strong", {}, paper.title),
     paper.year && h("div", { class: "soft" }, `${paper.year}`),

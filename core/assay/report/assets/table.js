@@ -11,6 +11,7 @@ function table(all, rows, options = {}) {
   const columns = all.filter((c) => c.csv !== true);
   let shown = ROWS;
   let [sorted, descending] = options.sort ?? [null, false];
+  let ordered = rows;
   let found = rows;
   let texts = null;
   const state = { q: "", ...options.state };
@@ -23,16 +24,26 @@ function table(all, rows, options = {}) {
   function sort(i) {
     descending = sorted === i ? !descending : Boolean(columns[i].downFirst);
     sorted = i;
+    order();
     find();
+  }
+
+  function order() {
+    const { value } = columns[sorted];
+    ordered = [...rows].sort((a, b) => compare(value(a), value(b), descending));
+  }
+
+  // What a search looks through: made when the browser is idle, so that the first key does not wait for it.
+  function index() {
+    texts ??= new Map(rows.map((row) => [row, columns.map((c) => c.value(row) ?? "").join("\n").toLowerCase()]));
   }
 
   function find() {
     const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
-    texts ??= words.length ? rows.map((row) => columns.map((c) => c.value(row) ?? "").join("\n").toLowerCase()) : null;
+    if (words.length) index();
     const filters = (options.filters ?? []).filter((f) => state[f.label]);
-    found = rows.filter((row, i) => words.every((word) => texts[i].includes(word))
+    found = ordered.filter((row) => words.every((word) => texts.get(row).includes(word))
       && filters.every((f) => f.value(row) === state[f.label]));
-    if (sorted !== null) found.sort((a, b) => compare(columns[sorted].value(a), columns[sorted].value(b), descending));
     draw();
   }
 
@@ -68,7 +79,9 @@ function table(all, rows, options = {}) {
   const bar = (search || save) && h("div", { class: "controls" }, search, choices, h("span", { class: "end" }, total, save));
   const scroll = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": options.caption },
     h("table", {}, h("caption", { class: "unseen" }, options.caption), h("thead", {}, h("tr", {}, heads)), body));
+  if (sorted !== null) order();
   find();
+  if (search) (window.requestIdleCallback ?? setTimeout)(index);
   return h("div", {}, bar, scroll, more);
 }
 
