@@ -1,5 +1,8 @@
 """DeltaProduct: its parallel form, its eigenvalues, and permutations as reflections."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -52,9 +55,17 @@ def test_words_are_exact_in_double_precision_and_not_in_single(points):
 
 
 @pytest.mark.peer
-def test_the_layer_agrees_with_flash_linear_attention():
-    naive = pytest.importorskip("fla.ops.delta_rule.naive")
-    layer, x = DeltaProduct(8, 2, 16, 1), torch.randn(3, 7, 8)
-    q, k, v, beta = layer.inputs(x)
-    theirs = naive.delta_rule_recurrence(q, k, v, beta)[0] * q.shape[-1] ** 0.5  # it scales q by 1 / sqrt D
-    torch.testing.assert_close(layer.out(layer.norm(theirs).transpose(1, 2).reshape(x.shape)), layer(x))
+@pytest.mark.parametrize("householders", [1, 2, 3])
+def test_the_layer_agrees_with_flash_linear_attention(householders):
+    """Its plain reference of the gated delta product, read from its file: the package itself imports only with a GPU."""
+    package = importlib.util.find_spec("fla")
+    if package is None:
+        pytest.skip("pip install --no-deps fla-core")
+    path = Path(package.submodule_search_locations[0]) / "ops" / "gated_delta_product" / "naive.py"
+    found = importlib.util.spec_from_file_location("fla_naive", path)
+    theirs = importlib.util.module_from_spec(found)
+    found.loader.exec_module(theirs)
+    layer, x = DeltaProduct(8, 2, 16, householders), torch.randn(3, 7, 8)
+    q, k, v, beta = (part.transpose(1, 2) for part in layer.inputs(x))
+    read, _ = theirs.naive_recurrent_gated_delta_product(q, k, v, None, beta, 1.0, num_householder=householders)
+    torch.testing.assert_close(layer.out(layer.norm(read).reshape(x.shape)), layer(x))

@@ -9,8 +9,8 @@ Tasks, their default data set first, what a claim may pin besides `dataset=`
   you enter a causal mixer, `build(d_model, n_heads, max_len, **params) -> Module` (B, T, d) to (B, T, d); the suite wraps
   embedding, x + mixer(LN(x)), x + MLP4(LN(x)), LN, linear map around it and checks causality by perturbation. Depth and width are
   the data's (`TokenData.layers`, `.width`): one layer of width 32 for state tracking and flip-flop, two of 48 for recall,
-  two of 64 for text, always two heads. Metrics `accuracy` (training length), `accuracy_long` (4x), `last_accuracy_long` (the
-  last four places at 4x: the honest number for state tracking), `bits_per_token`;
+  two of 64 for text, always two heads. Metrics `accuracy` (training length), `accuracy_long` (4x), `last_accuracy` and
+  `last_accuracy_long` (the last four places alone: the honest numbers for state tracking), `bits_per_token`;
   condition `test=` "double", "long", "sparse", "dense" (flip-flop), "zero-shot", "early" (kjv-bytes: before the first and
   after 150 steps). Hooks are attributes of the mixer:
   `wants_abs_pos`, `carries`, `layers`, `pretrain(model, steps, ctx)`. `layers=2` of rope-transformer matches an entrant that

@@ -53,7 +53,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, cache: Cache | None = None, segments: Tensor | None = None) -> Tensor:
         """Return the mixed values."""
         batch, length, width = x.shape
-        q, k, v = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in self.qkv(x).split(width, 2))
         past = cache["k"].shape[2] if cache else 0
         if self.positions == "rope":
             places = torch.arange(past, past + length, device=x.device)
