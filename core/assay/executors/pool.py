@@ -59,9 +59,12 @@ class Pool:
         self._orders = orders
         self._feed()
         while any(worker.orders for worker in self._workers) or self._again:
-            ready = {key.data for key, _ in self._selector.select(self._patience())}
-            for worker in [w for w in self._workers if w in ready]:
-                self._drain(worker)
+            ready: dict[Worker | None, None] = {}
+            for key, _ in self._selector.select(self._patience()):
+                ready[key.data] = None
+                if key.data and not key.data.read(key.fileobj):
+                    self._selector.unregister(key.fileobj)
+            for worker in filter(None, ready):
                 yield from self._collect(worker)
             if None in ready:
                 for pid, status in self._server.answers():
@@ -135,6 +138,8 @@ class Pool:
             worker.orders.popleft()
             self._pace = record.seconds if self._pace is None else 0.8 * self._pace + 0.2 * record.seconds
             worker.doom = worker.doom or ("spoiled" if spoiled else "")
+            if spoiled or self._executor.isolate:
+                self._forget(worker)
             worker.since = now if worker.orders and not worker.doom else None
             if worker.since is not None:
                 self._started(worker.orders[0].cell)
@@ -146,9 +151,10 @@ class Pool:
             next(worker for worker in self._workers if not worker.pid).pid = pid
             return
         worker = next(worker for worker in self._workers if worker.pid == pid)
-        self._drain(worker)
+        for end in worker.ends():
+            worker.read(end)
         yield from self._collect(worker)
-        self._forget(worker.channel, worker.output, worker.stack)
+        self._forget(worker)
         worker.close()
         self._workers.remove(worker)
         if worker.since is not None:
@@ -159,11 +165,9 @@ class Pool:
                 raise RunError(f"workers of the pool end before they begin ({crash(status)}): {worker.words()}")
         self._again.extendleft(reversed(worker.orders))
 
-    def _drain(self, worker: Worker) -> None:
-        self._forget(*worker.drain())
-
-    def _forget(self, *ends: Any) -> None:
-        for end in ends:
+    def _forget(self, worker: Worker) -> None:
+        """Wait no more for what comes from a worker: nothing does, or the last of it is read when it has ended."""
+        for end in worker.ends():
             with contextlib.suppress(KeyError):
                 self._selector.unregister(end)
 

@@ -41,19 +41,27 @@ class Worker:
     printed: bytearray = field(default_factory=bytearray)
     traced: bytearray = field(default_factory=bytearray)
 
-    def drain(self) -> Iterator[int]:
-        """Take what the worker has printed and keep the last of it; yield the descriptors that have ended."""
-        for descriptor, kept in ((self.output, self.printed), (self.stack, self.traced)):
-            for _ in range(64):  # a worker that prints for ever must not keep the pool from its other work
-                try:
-                    data = os.read(descriptor, 1 << 16)
-                except BlockingIOError:
-                    break
-                if not data:
-                    yield descriptor
-                    break
-                kept += data
+    def ends(self) -> tuple[Any, ...]:
+        """Return the pool's ends of the worker's channel, output and stack."""
+        return self.channel, self.output, self.stack
+
+    def read(self, end: Any) -> bool:
+        """Take what has come through one of the ends, keeping the last of what was printed; return whether it is open."""
+        kept = {self.channel: self.received, self.output: self.printed, self.stack: self.traced}[end]
+        descriptor = self.channel.fileno() if end is self.channel else end
+        for _ in range(64):  # a worker that prints for ever must not keep the pool from its other work
+            try:
+                data = os.read(descriptor, 1 << 16)
+            except BlockingIOError:
+                return True
+            except ConnectionError:
+                return False
+            if not data:
+                return False
+            kept += data
+            if kept is not self.received:
                 del kept[: -KEPT * 4]
+        return True
 
     def words(self) -> str:
         """Return what is known of the cell at hand: its stack, and the last that it printed."""
@@ -62,9 +70,6 @@ class Worker:
 
     def frames(self) -> Iterator[Any]:
         """Yield what has come through the channel whole."""
-        with contextlib.suppress(BlockingIOError, ConnectionError):
-            while data := self.channel.recv(1 << 18):
-                self.received += data
         while len(self.received) >= HEADER.size:
             (size,) = HEADER.unpack_from(self.received)
             if len(self.received) < HEADER.size + size:
