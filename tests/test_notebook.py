@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import assay
@@ -75,8 +76,8 @@ def test_a_run_tells_what_became_of_each_entrant(records, tmp_path):
     with Store(tmp_path / "r.db") as store:
         for record in (*records, failed):
             store.put(record)
-    digests = tuple(r.digest for r in (*records, failed))
-    done = Run(digests, 4, (failed,), str(tmp_path / "r.db"), (TASK,))
+    jobs = [SimpleNamespace(digest=r.digest) for r in (*records, failed)]
+    done = Run(jobs, 4, (failed,), str(tmp_path / "r.db"), (TASK,))
     text = repr(done)
     assert text.startswith("13 cells: 9 run, 4 resumed, 1 failed")
     assert "timeout" in text.splitlines()[-1]

@@ -90,7 +90,7 @@ def run(
     jobs = planner.jobs(selection)
     with Store(store) as opened:
         if keep_examples:
-            jobs = [job._replace(examples=str(examples.folder(opened.address))) for job in jobs]
+            jobs = jobs.keeping_examples(str(examples.folder(opened.address)))
         return execute(jobs, catalog, opened, executor=chosen, force=force, progress=progress)
 
 

@@ -15,6 +15,7 @@ from assay.cell import Job
 from assay.digest import Digester, entry_at
 from assay.errors import AssayError, unknown
 from assay.expressions import Score
+from assay.jobs import Jobs
 from assay.spec import SCALES, Cell, Metric, Model, Params, Task, freeze, metric_key
 
 
@@ -28,7 +29,7 @@ class Selection:
     what: tuple[str, ...]
     models: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: Sequence[int] = range(5)
     scale: str = "small"
     backends: tuple[str, ...] = ("cpu",)
     params: tuple[tuple[str, tuple[Any, ...]], ...] = ()
@@ -43,7 +44,7 @@ class Measurement(NamedTuple):
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
 
 
-def seeds_of(text: int | str | Sequence[int]) -> tuple[int, ...]:
+def seeds_of(text: int | str | Sequence[int]) -> Sequence[int]:
     """Return seeds from a count (`5`: 0 to 4), a list (`0,3,7`), a range (`1000:1005`) or a sequence of numbers."""
     if isinstance(text, str):
         try:
@@ -56,9 +57,10 @@ def seeds_of(text: int | str | Sequence[int]) -> tuple[int, ...]:
             raise AssayError(f"seeds {text!r}: give a count (5), a list (0,3,7) or a range (1000:1005)") from None
     else:
         seeds = range(text) if isinstance(text, int) else text
-    if not seeds or min(seeds) < 0 or len(set(seeds)) != len(seeds):
+    twice = not isinstance(seeds, range) and len(set(seeds)) != len(seeds)
+    if not seeds or min(seeds) < 0 or twice:
         raise AssayError(f"seeds {text!r}: give at least one seed, none negative and none twice")
-    return tuple(seeds)
+    return seeds if isinstance(seeds, range) else tuple(seeds)
 
 
 class Planner:
@@ -71,7 +73,7 @@ class Planner:
         self.sources: dict[str, str] = {}
         """Paths given by the user, by full data set id."""
 
-    def jobs(self, selection: Selection) -> list[Job]:
+    def jobs(self, selection: Selection) -> Jobs:
         """Return the jobs of a selection, ordered so that neighbours share their data."""
         if selection.scale not in SCALES:
             raise unknown("scale", selection.scale, SCALES)
@@ -79,7 +81,9 @@ class Planner:
         datasets = self._datasets([task for task, _ in arenas], selection.datasets)
         entries = [
             [
-                Cell(task.id, dataset, model.id, params, 0, selection.scale, backend, self.sources.get(dataset))
+                self._entry(
+                    Cell(task.id, dataset, model.id, params, 0, selection.scale, backend, self.sources.get(dataset))
+                )
                 for backend in dict.fromkeys(selection.backends)
                 for model in models
                 if self._enters(model, task, dataset)
@@ -88,26 +92,24 @@ class Planner:
             for task, models in arenas
             for dataset in datasets[task.id]
         ]
-        jobs = [
-            self.job(replace(cell, seed=seed))
-            for cells in entries
-            for seed in dict.fromkeys(selection.seeds)
-            for cell in cells
-        ]
+        jobs = Jobs(entries, selection.seeds)
         if not jobs:
             raise AssayError("nothing to run: no entrant of the selection enters these data sets")
         return jobs
 
     def job(self, cell: Cell) -> Job:
         """Return a cell with all that its ids stand for, and its digest."""
-        key = _but_seed(cell)
-        entry = self._entries.get(key)
-        if entry is None:
-            entry = self._entries[key] = self._entry(cell)
-        return Job(cell, entry_at(entry.digest, cell.seed), *entry[2:])
+        entry = self._entry(cell)
+        return entry._replace(cell=cell, digest=entry_at(entry.digest, cell.seed))
 
     def _entry(self, cell: Cell) -> Job:
         """Return the job that a cell has at every seed, with the digest of its entry."""
+        key = _but_seed(cell)
+        if key not in self._entries:
+            self._entries[key] = self._make_entry(cell)
+        return self._entries[key]
+
+    def _make_entry(self, cell: Cell) -> Job:
         catalog = self.catalog
         task, model = catalog.task(cell.task), catalog.model(cell.task, cell.model)
         name, dataset = catalog.dataset(task, cell.dataset)

@@ -7,23 +7,21 @@ import os
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from assay import examples, notebook
+from assay import notebook
 from assay.catalog import Catalog
 from assay.cell import Job, notify
 from assay.executors import Executor, Work, crew
+from assay.feed import Backlog, Feed
 from assay.leases import Leases
-from assay.progress import Estimate, Event, kind
+from assay.progress import Estimate, Event
 from assay.spec import Cell, Record
-from assay.store import CHUNK, Store
+from assay.store import Store
 
 Progress = Callable[[Event], None]
-LEASED_SECONDS = 2.0
-"""Work that a run leases ahead for each of its processes: little, so that others find something to do."""
 LOOK_SECONDS = 0.25
 """How often a run looks whether cells are done that another run is at."""
 
@@ -32,24 +30,30 @@ LOOK_SECONDS = 0.25
 class Run:
     """What a run left in the store.
 
-    `digests` are those of its cells in order, `resumed` is how many were there already, `failed` those that failed now.
+    `jobs` are its cells in order, `resumed` is how many were there already, `failed` those that failed now.
     """
 
-    digests: tuple[str, ...]
+    jobs: Sequence[Job]
     resumed: int
     failed: tuple[Record, ...]
     store: str
     tasks: tuple[str, ...]
 
     @property
+    def digests(self) -> tuple[str, ...]:
+        """The content addresses of its cells, in order."""
+        return tuple(job.digest for job in self.jobs)
+
+    @property
     def records(self) -> list[Record]:
         """The records of all cells that were asked for, read from the store, in order."""
+        digests = self.digests
         with Store(self.store) as store:
-            found = store.get(self.digests)
-        return [found[digest] for digest in self.digests if digest in found]
+            found = store.get(digests)
+        return [found[digest] for digest in digests if digest in found]
 
     def __len__(self) -> int:
-        return len(self.digests)
+        return len(self.jobs)
 
     def __repr__(self) -> str:
         """Return what became of each entrant as a table of text."""
@@ -70,96 +74,44 @@ def execute(
 ) -> Run:
     """Run the jobs whose cells are not finished in the store, and store each record as soon as it is there.
 
+    No two jobs have the same digest.
+
     Ctrl-C once starts nothing new and raises KeyboardInterrupt when the cells under way are stored; twice, at once.
     Raises RunError when the store or the executor breaks; what was stored is safe.
     """
     begin = time.time()
-    unique = {job.digest: job for job in jobs}
-    done = set() if force else store.finished(unique) - examples.lacking((job.digest, job.examples) for job in jobs)
-    todo = {digest: job for digest, job in unique.items() if digest not in done}
-    for task in {job.task.id: job.task for job in todo.values()}.values():
+    backlog = Backlog(jobs, store, force=force)
+    for task in {job.task.id: job.task for job in backlog.samples.values()}.values():
         store.describe(task.id, [catalog.metric(task, name) for name in task.metrics])
     chosen = executor or Executor()
-    count = Count(catalog, progress, len(todo), chosen.processes)
+    count = Count(catalog, progress, backlog.count, chosen.processes)
     if progress:
-        cells = [job.cell for job in todo.values()]
-        count.estimate = Estimate(store.durations(cells) if cells else {}, Counter(map(kind, cells)), chosen.processes)
+        cells = [job.cell for job in backlog.samples.values()]
+        count.estimate = Estimate(store.durations(cells) if cells else {}, backlog.kinds, chosen.processes)
     count.tell("planned")
-    if todo:
+    if backlog.count:
         with interruptible() as stop, Leases(store) as leases:
-            feed = Feed(todo, store, leases, begin, chosen.processes, stop)
-            with crew(Work(chosen, tuple(todo.values()), catalog, count.started)) as run:
-                while feed.todo and not stop.is_set():
+            feed = Feed(backlog, store, leases, begin, chosen.processes, stop)
+            with crew(Work(chosen, tuple(backlog.samples.values()), catalog, count.started)) as run:
+                while backlog.count and not stop.is_set():
                     for record in run(feed.jobs()):
                         store.put(record)
                         feed.ended(record)
                         count.ended(record)
                     _await_others(feed, count)
-        if feed.todo:
+        if backlog.count:
             raise KeyboardInterrupt
-    tasks = dict.fromkeys(job.task.id for job in jobs)
-    return Run(tuple(unique), len(unique) - count.ran, tuple(count.failed), store.address, tuple(tasks))
+    return Run(jobs, len(jobs) - count.ran, tuple(count.failed), store.address, tuple(backlog.tasks))
 
 
 def _await_others(feed: Feed, count: Count) -> None:
     """Wait a little when all that is left is being run by other runs, and take note of what they finished."""
-    feed.elsewhere += feed.settle(feed.todo)
+    feed.settle()
     while feed.elsewhere:
         count.ended_elsewhere(feed.elsewhere.pop())
-    if feed.todo and not feed.stop.is_set():
+    if feed.backlog.count and not feed.stop.is_set():
         count.tell("waiting")
         feed.stop.wait(LOOK_SECONDS)
-
-
-@dataclass
-class Feed:
-    """The jobs that are left, leased a chunk at a time as an executor asks for them."""
-
-    todo: dict[str, Job]
-    store: Store
-    leases: Leases
-    begin: float
-    processes: int
-    stop: threading.Event
-    seconds: float = 0.0
-    count: int = 0
-    elsewhere: list[Record] = field(default_factory=list)
-
-    def jobs(self) -> Iterator[Job]:
-        """Yield jobs that no other run is at, until there are none or the run is to stop."""
-        pending, at = list(self.todo), 0
-        size = self.processes
-        while at < len(pending) and not self.stop.is_set():
-            chunk = [digest for digest in pending[at : at + size] if digest in self.todo]
-            at += size
-            mine = self.leases.take(chunk)
-            self.elsewhere += self.settle(mine)
-            for digest in chunk:
-                if self.stop.is_set():
-                    return
-                if digest in mine and digest in self.todo:
-                    yield self.todo[digest]
-            size = min(2 * size, self._ahead())
-
-    def settle(self, digests: Any) -> list[Record]:
-        """Drop cells that other runs have ended since this one began; return their records."""
-        found = list(self.store.get(self.store.since(digests, self.begin)).values())
-        for record in found:
-            self.todo.pop(record.digest, None)
-        self.leases.release(record.digest for record in found)
-        return found
-
-    def ended(self, record: Record) -> None:
-        """Drop a cell that has ended here."""
-        self.todo.pop(record.digest, None)
-        self.seconds += record.seconds
-        self.count += 1
-
-    def _ahead(self) -> int:
-        """Return how many cells make `LEASED_SECONDS` of work for every process."""
-        if not self.count:
-            return self.processes
-        return max(1, min(CHUNK, int(self.processes * LEASED_SECONDS / max(self.seconds / self.count, 1e-6))))
 
 
 class Count:

@@ -76,10 +76,10 @@ class Executor:
 
 @dataclass(frozen=True)
 class Work:
-    """What an executor is given: the jobs that may come, the plugins they are from, and whom to tell of a start."""
+    """What an executor is given: a job of each kind that may come, the plugins they are from, and whom to tell of a start."""
 
     executor: Executor
-    jobs: tuple[Job, ...]
+    samples: tuple[Job, ...]
     catalog: Catalog
     started: Callable[[Cell], None]
 

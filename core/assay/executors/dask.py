@@ -36,7 +36,7 @@ def crew(work: Work) -> Iterator[Crew]:
         import distributed
     except ModuleNotFoundError as error:
         raise AssayError(f"--executor dask needs {error.name}: pip install 'assay[dask]'") from error
-    packed = pack(work.jobs, work.catalog, by_value=True)
+    packed = pack(work.samples, work.catalog, by_value=True)
     with contextlib.ExitStack() as stack:
         given = work.executor.address
         client = given if isinstance(given, distributed.Client) else stack.enter_context(_client(work.executor))

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from assay.errors import RunError
 from assay.executors import Crew, Executor, Work, show_size
@@ -33,7 +32,7 @@ POLL_SECONDS = 0.02
 @contextmanager
 def crew(work: Work) -> Iterator[Crew]:
     """Give a function that runs jobs in processes of a fork server of its own."""
-    pool = Pool(pack(work.jobs, work.catalog), work.executor, work.started)
+    pool = Pool(pack(work.samples, work.catalog), work.executor, work.started)
     try:
         yield lambda jobs: pool.run(map(order, jobs))
     finally:

@@ -58,7 +58,10 @@ class Manifest:
 
 
 def pack(jobs: Iterable[Job], catalog: Catalog, *, by_value: bool = False) -> bytes:
-    """Return the manifest of jobs for workers; `by_value` sends classes from files too, for hosts without the file."""
+    """Return the manifest for workers, from a job of each kind that may come.
+
+    `by_value` sends classes from files too, for hosts without the file.
+    """
     files: dict[tuple[str, str], str] = {}
     values: dict[tuple[str, str], Model] = {}
     data: dict[str, tuple[str, str, str]] = {}
