@@ -43,7 +43,8 @@ def run(faults: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reason
         )
         records = done.records
         assert len(records) == 6
-        assert set(children(os.getpid())) <= before, "a process is left"
+        left = set(children(os.getpid())) - before
+        assert not left, f"processes are left: {[shown(pid) for pid in left]}"
         assert not marked(tmp_path.name), "a process that an entrant started is left"
         assert not list(scratch.iterdir()), "temporary files are left"
         if dataset == "draws":
@@ -52,6 +53,15 @@ def run(faults: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reason
         return {r.cell.model: r for r in records if r.cell.seed == 1}
 
     return run
+
+
+def shown(pid: int) -> str:
+    """Return a process's command line and state."""
+    folder = Path(f"/proc/{pid}")
+    try:
+        return f"{(folder / 'cmdline').read_bytes()!r} {(folder / 'stat').read_text().rpartition(')')[2][:2]}"
+    except OSError as error:
+        return str(error)
 
 
 def marked(mark: str) -> list[str]:

@@ -178,34 +178,31 @@ class PinnedThreads:
 
         self._make = ThreadpoolController
         self._modules = 0
-        self._controller: Any = None
-        self._undo: list[Callable[[], None]] = []
+        self._libraries: list[Any] = []
+        self._found: list[tuple[Callable[[int], None], int]] = []
+        self._variables: dict[str, str | None] = {}
 
     def __enter__(self) -> None:
         if self._modules != len(sys.modules):
-            self._controller = self._make()
+            self._libraries = self._make().lib_controllers
             self._modules = len(sys.modules)
         torch = sys.modules.get("torch")
-        if torch is not None:
-            threads = torch.get_num_threads()
-            self._undo.append(lambda: torch.set_num_threads(threads))
-            torch.set_num_threads(THREADS)
-        limited = self._controller.limit(limits=THREADS)
-        before = {name: os.environ.get(name) for name in THREAD_VARIABLES if os.environ.get(name) != str(THREADS)}
-        os.environ.update(dict.fromkeys(before, str(THREADS)))
-        self._undo += [limited.restore_original_limits, lambda: _restore(before)]
+        dials = [torch, *self._libraries] if torch is not None else self._libraries
+        self._found = [(dial.set_num_threads, dial.get_num_threads()) for dial in dials]
+        for dial in dials:
+            dial.set_num_threads(THREADS)
+        pinned = str(THREADS)
+        self._variables = {name: found for name in THREAD_VARIABLES if (found := os.environ.get(name)) != pinned}
+        os.environ.update(dict.fromkeys(self._variables, pinned))
 
     def __exit__(self, *exception: object) -> None:
-        while self._undo:
-            self._undo.pop()()
-
-
-def _restore(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+        for name, found in self._variables.items():
+            if found is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = found
+        for set_threads, found_threads in reversed(self._found):
+            set_threads(found_threads)
 
 
 @contextlib.contextmanager
