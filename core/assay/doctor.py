@@ -18,8 +18,11 @@ from assay.catalog import Catalog, Plugin
 from assay.context import THREADS
 from assay.errors import AssayError
 from assay.executors import cpus, show_size
+from assay.health import damage, failures
+from assay.leases import held
 from assay.spec import Backend
 from assay.store import Store
+from assay.tables import VERSION
 from assay.text import amount
 
 PLATFORM_HINT = "pip install torch (the CPU build is enough)"
@@ -91,19 +94,19 @@ def _executors() -> list[Finding]:
     pool = "forks from a server of its own; limits on time" + (
         " and memory" if tells else "; memory cannot be watched here"
     )
-    absent = "not installed: needed for --executor dask only"
-    dask = _installed("distributed")
     return [
         Finding("executor pool", pool if forks else "this system cannot fork: inline and dask remain", True),
-        Finding(
-            "executor dask",
-            f"distributed {dask}" if dask else absent,
-            True,
-            "" if dask else "pip install 'assay[dask]'",
-        ),
+        _extra("executor dask", "distributed", "dask", "--executor dask"),
+        _extra("PostgreSQL", "psycopg", "postgresql", "a store on a server"),
         Finding("cpus", f"{cpus()}: as many workers by default, {THREADS} thread each", True),
         *_memory(),
     ]
+
+
+def _extra(what: str, library: str, extra: str, use: str) -> Finding:
+    version = _installed(library)
+    found = f"{library} {version}" if version else f"not installed: needed for {use} only"
+    return Finding(what, found, True, "" if version else f"pip install 'assay[{extra}]'")
 
 
 def _memory() -> list[Finding]:
@@ -117,15 +120,14 @@ def _memory() -> list[Finding]:
 
 
 def _store(address: str | None) -> list[Finding]:
-    """Say whether the store can be opened, and whether there is room for more."""
+    """Say whether the store can be opened and is sound, and whether there is room for more."""
     try:
         with Store(address, create=False) as opened:
-            text = f"{opened.shown}, {len(opened)} records" if opened.exists else f"{opened.shown}, not made yet"
+            findings = _health(opened) if opened.exists else [Finding("store", f"{opened.shown}, not made yet", True)]
             local = opened.dialect == "sqlite"
             folder = Path(opened.address).resolve().parent
     except AssayError as error:
         return [Finding("store", str(error), False)]
-    findings = [Finding("store", text, True)]
     if local:
         there = next(f for f in (folder, *folder.parents) if f.exists())
         free = shutil.disk_usage(there).free
@@ -134,6 +136,20 @@ def _store(address: str | None) -> list[Finding]:
             Finding("disk", f"{show_size(free)} free for the store", free >= 2**28, do if free < 2**28 else "")
         )
     return findings
+
+
+def _health(store: Store) -> list[Finding]:
+    """Say what a store holds, whether it is whole, and who is at its cells."""
+    failed, harm, leases = failures(store), damage(store), held(store)
+    again = "the same assay run tries the failed cells again" if failed else ""
+    found = f"{store.shown}, schema {VERSION}, {len(store)} records, {failed} of them failed"
+    rescue = f"make a copy, then: sqlite3 {store.address} .recover | sqlite3 rescued.db" if harm else ""
+    void = f", {leases.void} of runs that are gone: the next run takes these over" if leases.void else ""
+    return [
+        Finding("store", found, True, again),
+        Finding("store integrity", "; ".join(harm) or "sound", not harm, rescue),
+        Finding("store leases", f"{leases.cells} held (by runs: {leases.runs}){void}", True),
+    ]
 
 
 def missing(plugin: Plugin) -> str:

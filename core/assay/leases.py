@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -80,6 +80,22 @@ class Leases:
                     store.execute(later)
             except RunError:
                 continue  # the run itself meets the same trouble, and tells of it
+
+
+class Held(NamedTuple):
+    """The leases in a store: how many hold, of how many runs, and how many are void."""
+
+    cells: int
+    runs: int
+    void: int
+
+
+def held(store: Store) -> Held:
+    """Return how many cells of a store are leased."""
+    query = sa.select(LEASES.c.owner, LEASES.c.expires < _now(store))
+    rows = store.transaction(lambda connection: list(connection.execute(query)))
+    living = [owner for owner, late in rows if not late and not _dead(owner)]
+    return Held(len(living), len(set(living)), len(rows) - len(living))
 
 
 def _now(store: Store) -> Any:

@@ -18,8 +18,8 @@ def reset_resident_peak() -> None:
     if _malloc_trim is not None:
         _malloc_trim(0)
     try:
-        with open("/proc/self/clear_refs", "w") as stream:
-            stream.write("5")
+        with open("/proc/self/clear_refs", "wb", buffering=0) as stream:
+            stream.write(b"5")
     except OSError:
         return
 
@@ -27,8 +27,8 @@ def reset_resident_peak() -> None:
 def resident(field: str) -> int | None:
     """Return VmRSS or VmHWM of this process in bytes, None where /proc does not tell."""
     try:
-        with open("/proc/self/status", "rb") as stream:
-            text = stream.read()
+        with open("/proc/self/status", "rb", buffering=0) as stream:
+            text = stream.read(1 << 14)
     except OSError:
         return None
     found = text.partition(field.encode() + b":")[2].split(None, 1)
