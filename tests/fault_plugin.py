@@ -31,6 +31,11 @@ def good(data, ctx):
     return float(data.mean())
 
 
+def sums(data, ctx):
+    matrix = np.random.normal(size=(300, 300))
+    return float((matrix @ matrix).sum() + np.linalg.svd(matrix)[1].sum() + data.sum())
+
+
 def raises(data, ctx):
     print("before the error")
     raise ValueError("no good")
@@ -111,6 +116,11 @@ def sleeps(data, ctx):
     return 1.0
 
 
+class Edited:
+    def __call__(self, data, ctx):
+        return 1.0
+
+
 class Returns:
     def __init__(self, what):
         self.what = what
@@ -119,9 +129,7 @@ class Returns:
         return {"nan": float("nan"), "none": None, "text": "good"}[self.what]
 
 
-
-
-NAMES = ("good", "raises", "hangs", "exits", "quits", "segfaults", "eats", "floods", "leaves", "returns_twice", "closes",
+NAMES = ("good", "sums", "raises", "hangs", "exits", "quits", "segfaults", "eats", "floods", "leaves", "returns_twice", "closes",
          "stops", "kills_host", "sleeps")
 
 
@@ -154,6 +162,7 @@ def assay_tasks():
 def assay_models():
     return [
         *(Model(name, "faults/all", built, params={"name": name}) for name in NAMES),
+        Model("edited", "faults/all", Edited),
         *(Model(f"returns-{what}", "faults/all", Returns, params={"what": what}) for what in ("nan", "none", "text")),
     ]
 '''

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import assay
 import pytest
 from assay.catalog import Catalog
+from assay.cli import main
 from assay.errors import AssayError
 from assay.executors import parse_size, show_size
 from assay.progress import Estimate, Event, Progress, duration, kind
@@ -74,13 +76,12 @@ class TestChoice:
 
 @needs_fork
 class TestPool:
-    def test_torch_metrics_are_bit_identical_to_inline(self, tmp_path: Path) -> None:
-        pytest.importorskip("assay_sets")
-        how: Any = {"entrants": ["flat-mlp", "kme-ridge"], "datasets": ["shapes-3d"], "seeds": 2, "scale": "smoke"}
-        inline = assay.run("sets/point-clouds", store=str(tmp_path / "a"), **how)
-        pool = assay.run("sets/point-clouds", store=str(tmp_path / "b"), executor="pool", **how)
+    def test_metrics_are_bit_identical_to_inline(self, faults: Path, tmp_path: Path) -> None:
+        how: Any = dict(entrants=["sums"], seeds=3, **HOW)
+        inline = assay.run(TASK, store=str(tmp_path / "a"), **how)
+        pool = assay.run(TASK, store=str(tmp_path / "b"), executor="pool", **how)
+        assert len({r.metrics["value"] for r in inline.records}) == 3
         assert [r.metrics for r in pool.records] == [r.metrics for r in inline.records]
-        assert all(r.ok and r.metrics for r in inline.records)
 
     def test_a_class_without_a_module_travels_by_value(self, faults: Path, tmp_path: Path) -> None:
         pytest.importorskip("cloudpickle")
@@ -137,12 +138,19 @@ class TestPool:
 
 
 @pytest.fixture(scope="module")
-def client(fault_folder: Path) -> Any:
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the workers of the cluster make their temporary files."""
+    return tmp_path_factory.mktemp("workers")
+
+
+@pytest.fixture(scope="module")
+def client(fault_folder: Path, scratch: Path) -> Any:
     """Return a client of two workers, each a host of its own as far as dask can tell."""
     distributed = pytest.importorskip("distributed")
     dask = pytest.importorskip("dask")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(fault_folder))
+        patch.setenv("TMPDIR", str(scratch))
         with (
             dask.config.set({"distributed.scheduler.allowed-failures": 2}),
             distributed.LocalCluster(
@@ -156,7 +164,7 @@ def client(fault_folder: Path) -> Any:
 @needs_fork
 class TestDask:
     def test_records_are_those_of_inline(self, client: Any, faults: Path, tmp_path: Path) -> None:
-        how: Any = dict(entrants=["good"], models={"mine": Mine}, seeds=30, **HOW)
+        how: Any = dict(entrants=["sums"], models={"mine": Mine}, seeds=30, **HOW)
         inline = assay.run(TASK, store=str(tmp_path / "a"), **how)
         dask = assay.run(TASK, store=str(tmp_path / "b"), executor=assay.Executor("dask", address=client), **how)
         assert len(dask.records) == 60 and not dask.failed
@@ -173,21 +181,53 @@ class TestDask:
             "hangs": "timeout 0.5 s",
         }
 
-    def test_a_cell_that_takes_its_host_with_it_is_recorded_and_no_other(
-        self, client: Any, faults: Path, tmp_path: Path
+    def test_a_cell_that_takes_its_host_with_it_is_recorded_and_nothing_else_lost(
+        self, client: Any, faults: Path, tmp_path: Path, scratch: Path
     ) -> None:
-        executor = assay.Executor("dask", address=client)
-        names = ["good", "kills_host"]
-        done = assay.run(TASK, entrants=names, seeds=1, store=str(tmp_path / "s"), executor=executor, **HOW)
-        assert {r.cell.model: r.reason for r in done.records} == {
-            "good": "",
-            "kills_host": "crash: its dask worker was lost, again on every retry",
-        }
+        where = ("--datasets", "draws", "--seeds", "1", "--store", str(tmp_path / "s"))
+        status = main(
+            ["run", TASK, "--entrants", "good,kills_host,sleeps", "--address", client.scheduler.address, *where]
+        )
+        with Store(tmp_path / "s") as store:
+            reasons = {r.cell.model: r.reason for r in store.records()}
+        lost = "crash: its dask worker was lost, again on every retry"
+        assert (status, reasons) == (1, {"good": "", "sleeps": "", "kills_host": lost})
+        wait_for(lambda: not list(scratch.glob("assay-pool-*")) and not running(scratch))
 
-    def test_an_address_without_a_scheduler_is_an_error(self, faults: Path, tmp_path: Path) -> None:
+    @pytest.mark.slow
+    def test_torch_trains_to_the_same_bits_inline_in_the_pool_and_on_dask(self, client: Any, tmp_path: Path) -> None:
+        pytest.importorskip("assay_sets")
+        how: Any = {"entrants": ["flat-mlp", "kme-ridge"], "datasets": ["shapes-3d"], "seeds": 2, "scale": "smoke"}
+        ways = ("", "pool", assay.Executor("dask", address=client))
+        found = [
+            [
+                r.metrics
+                for r in assay.run("sets/point-clouds", store=str(tmp_path / str(i)), executor=way, **how).records
+            ]
+            for i, way in enumerate(ways)
+        ]
+        assert all(found[0]) and found[0] == found[1] == found[2]
+
+    def test_an_address_without_a_scheduler_is_an_error(
+        self, faults: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("assay.executors.dask.CONNECT_SECONDS", 0.5)
         executor = assay.Executor("dask", address="tcp://127.0.0.1:1")
         with pytest.raises(AssayError, match="no dask scheduler answers"):
             assay.run(TASK, entrants=["good"], seeds=1, store=str(tmp_path / "s"), executor=executor, **HOW)
+
+
+def running(folder: Path) -> list[str]:
+    """Return the fork servers, and the workers forked from them, whose files are in a folder."""
+    mark = f"{folder}/assay-pool-".encode()
+    return [str(path) for path in Path("/proc").glob("[0-9]*") if mark in command_line(path)]
+
+
+def command_line(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def start(folder: Path, *arguments: str, sleep: float = 0.05) -> subprocess.Popen[str]:
@@ -267,6 +307,24 @@ def test_two_runs_at_once_share_the_work(faults: Path, tmp_path: Path) -> None:
         ran.append(int(out.partition(" run,")[0].rpartition(" ")[2]))
     assert sum(ran) == 24 and min(ran) >= 1
     assert stored(tmp_path) == 24
+
+
+@pytest.mark.parametrize("reason", ["", "timeout 3 s"])
+def test_what_another_run_ends_meanwhile_is_taken_over_whatever_its_clock_says(
+    faults: Path, tmp_path: Path, reason: str
+) -> None:
+    record = assay.run(TASK, entrants=["good"], seeds=3, store=str(tmp_path / "a"), **HOW).records[1]
+    events: list[Event] = []
+
+    def other(event: Event) -> None:
+        events.append(event)
+        if event.what == "planned":
+            with Store(tmp_path / "b") as store:
+                store.put(replace(record, finished=1.0, reason=reason))
+
+    done = assay.run(TASK, entrants=["good"], seeds=3, store=str(tmp_path / "b"), progress=other, **HOW)
+    assert [event.cell.seed for event in events if event.what == "started" and event.cell] == [0, 2]
+    assert (events[-1].done, done.resumed, len(done.failed)) == (3, 1, bool(reason))
 
 
 CELL = Cell("t/a", "t/d", "m", (), 0, "small")

@@ -10,12 +10,14 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import assay
 import pytest
 from assay import store as stores
+from assay.cli import main
 from assay.errors import RunError
 from assay.executors.system import children
 from assay.spec import Record
@@ -28,29 +30,32 @@ needs_fork = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 @pytest.fixture
 def run(faults: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reasons:
-    """Run a bad entrant between two cells of a good one; return records by entrant, and check what must always hold."""
+    """Run a bad entrant between cells of good ones, as the command line does; return records by entrant.
+
+    What must hold after every fault is checked: all other cells are stored, the bad one is a row with its reason, the
+    exit status says so, and no process, zombie or temporary file is left.
+    """
     scratch = tmp_path / "tmp"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     monkeypatch.setenv("FAULT_MARK", tmp_path.name)
 
-    def run(bad: str, *, dataset: str = "draws", **how: object) -> dict[str, Record]:
+    def run(bad: str, *how: str, datasets: str = "draws") -> dict[str, Record]:
         before = set(children(os.getpid()))
-        executor = assay.Executor("pool", workers=1, **how)  # type: ignore[arg-type]
-        names = ["good", bad, "sleeps"]
-        done = assay.run(
-            TASK, entrants=names, datasets=[dataset], seeds=2, store=str(tmp_path / "s"), executor=executor
-        )
-        records = done.records
-        assert len(records) == 6
+        where = ("--datasets", datasets, "--seeds", "2", "--store", str(tmp_path / "s"))
+        status = main(["run", TASK, "--entrants", f"good,{bad},sleeps", *where, *(how or ("--workers", "1"))])
         left = set(children(os.getpid())) - before
         assert not left, f"processes are left: {[shown(pid) for pid in left]}"
         assert not marked(tmp_path.name), "a process that an entrant started is left"
         assert not list(scratch.iterdir()), "temporary files are left"
-        if dataset == "draws":
-            assert all(r.ok for r in records if r.cell.model in ("good", "sleeps"))
-        assert {r.digest for r in done.failed} == {r.digest for r in records if not r.ok}
-        return {r.cell.model: r for r in records if r.cell.seed == 1}
+        with Store(tmp_path / "s") as store:
+            records = list(store.records())
+        assert len({r.digest for r in records}) == len(records) == 6 * len(datasets.split(","))
+        assert all(r.ok for r in records if r.cell.model != bad and r.cell.dataset == "faults/draws")
+        assert status == (0 if all(r.ok for r in records) else 1)
+        return {
+            r.cell.model: r for r in records if r.cell.seed == 1 and r.cell.dataset.endswith(datasets.split(",")[-1])
+        }
 
     return run
 
@@ -87,13 +92,13 @@ class TestPool:
         assert "in raises" in record.detail and "before the error" in record.detail
 
     def test_a_hang_that_ignores_sigterm_is_ended_in_time_and_tells_where_it_hung(self, run: Reasons) -> None:
-        record = run("hangs", timeout=0.5)["hangs"]
+        record = run("hangs", "--timeout", "0.5", "--workers", "1")["hangs"]
         assert record.reason == "timeout 0.5 s"
         assert "in where_it_hangs" in record.detail and "about to hang" in record.detail
         assert 0.5 <= record.seconds < 3
 
     def test_a_stopped_process_is_ended_in_time(self, run: Reasons) -> None:
-        assert run("stops", timeout=0.3)["stops"].reason == "timeout 0.3 s"
+        assert run("stops", "--timeout", "0.3", "--workers", "1")["stops"].reason == "timeout 0.3 s"
 
     def test_an_exit_without_a_result_is_a_crash(self, run: Reasons) -> None:
         assert run("exits")["exits"].reason == "crash: exit status 0 before the cell ended"
@@ -107,10 +112,10 @@ class TestPool:
         assert "in segfaults" in record.detail and "about to fault" in record.detail
 
     def test_too_much_memory_is_stopped_at_the_limit(self, run: Reasons) -> None:
-        assert run("eats", memory="400MiB")["eats"].reason == "memory 400 MiB"
+        assert run("eats", "--memory", "400MiB", "--workers", "1")["eats"].reason == "memory 400 MiB"
 
     def test_endless_output_is_bounded(self, run: Reasons) -> None:
-        record = run("floods", timeout=0.5)["floods"]
+        record = run("floods", "--timeout", "0.5", "--workers", "1")["floods"]
         assert record.reason == "timeout 0.5 s"
         assert "flood flood" in record.detail and len(record.detail) <= 8000
 
@@ -124,7 +129,9 @@ class TestPool:
         assert run("closes")["closes"].metrics == {"value": 2.0}
 
     def test_isolation_gives_the_same(self, run: Reasons) -> None:
-        assert run("exits", isolate=True)["exits"].reason == "crash: exit status 0 before the cell ended"
+        assert (
+            run("exits", "--isolate", "--workers", "1")["exits"].reason == "crash: exit status 0 before the cell ended"
+        )
 
     @pytest.mark.parametrize(
         ("what", "reason"),
@@ -134,7 +141,7 @@ class TestPool:
         assert run(f"returns-{what}")[f"returns-{what}"].reason == f"invalid metric: {reason}"
 
     def test_a_data_set_that_cannot_be_loaded_fails_its_cells(self, run: Reasons) -> None:
-        records = run("raises", dataset="gone")
+        records = run("closes", datasets="draws,gone")
         assert {r.reason for r in records.values()} == {"error: data set faults/gone: OSError: no such host"}
 
 
@@ -143,14 +150,6 @@ def command(folder: Path, *arguments: str, **more: object) -> subprocess.Complet
     return subprocess.run(
         [sys.executable, "-m", "assay.cli", *arguments], cwd=folder, text=True, capture_output=True, **more
     )  # type: ignore[call-overload, no-any-return]
-
-
-def test_the_exit_status_of_a_run_with_a_failure_is_1(faults: Path, tmp_path: Path) -> None:
-    done = command(
-        tmp_path, "run", TASK, "--entrants", "exits,good", "--datasets", "draws", "--workers", "1", "--seeds", "1"
-    )
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "2 cells: 2 run, 0 resumed, 1 failed" in done.stdout
 
 
 @needs_fork
@@ -164,29 +163,55 @@ def test_an_edited_plugin_is_not_run_under_the_old_digest(faults: Path, tmp_path
         f"path = pathlib.Path({str(module)!r})\n"
         "def edit(event):\n"
         "    if event.what == 'planned':\n"
-        "        path.write_text(path.read_text().replace('globals()[name]', 'globals()[str(name)]'))\n"
-        f"done = assay.run('{TASK}', entrants=['good'], datasets=['draws'], seeds=1, executor='pool', progress=edit)\n"
-        "print(done.records[0].reason)\n"
+        "        path.write_text(path.read_text().replace('return 1.0', 'return 1.5'))\n"
+        f"done = assay.run('{TASK}', entrants=['good', 'edited'], datasets=['draws'], seeds=1, executor='pool', progress=edit)\n"
+        "print(*(f'{r.cell.model}: {r.reason}' for r in done.records), len(done.failed), sep='\\n')\n"
     )
     env = {**os.environ, "PYTHONPATH": str(module.parent), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([sys.executable, str(driver)], cwd=tmp_path, env=env, text=True, capture_output=True)
-    assert done.stdout.startswith("stale: the source of the cell's entrant is not the one that was planned"), (
-        done.stderr
-    )
+    good, edited, failed = done.stdout.splitlines()
+    assert (good, failed) == ("good: ", "1"), done.stderr
+    assert edited.startswith("edited: stale: the source of the cell's entrant is not the one that was planned")
 
 
-def test_a_full_disk_ends_the_run_and_keeps_what_was_stored(faults: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "2>&1 | head -n 1",
+        "--json | head -c 1",
+        ">&- 2>&- <&-",
+        pytest.param("--workers 1 >&- 2>&- <&-", marks=needs_fork),
+    ],
+)
+def test_a_run_whose_reader_has_gone_goes_on_to_its_end(faults: Path, tmp_path: Path, rest: str) -> None:
+    words = f"run {TASK} --entrants good,raises --datasets draws --seeds 3 --store s {rest}"
+    line = f"{sys.executable} -m assay.cli {words}; echo ${{PIPESTATUS[0]}} > status"
+    subprocess.run(["bash", "-c", line], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert (tmp_path / "status").read_text() == "1\n"
+    with Store(tmp_path / "s") as store:
+        reasons = Counter(r.reason for r in store.records())
+    assert reasons == {"": 3, "error: ValueError: no good": 3}
+
+
+@pytest.mark.parametrize("how", [(), pytest.param(("--workers", "1"), marks=needs_fork)], ids=["inline", "pool"])
+def test_a_full_disk_ends_the_run_and_keeps_what_was_stored(faults: Path, tmp_path: Path, how: tuple[str, ...]) -> None:
     resource = pytest.importorskip("resource")
-    arguments = ("run", TASK, "--entrants", "good", "--datasets", "draws", "--seeds", "3000", "--store", "s.db")
+    scratch = tmp_path / "tmp"
+    scratch.mkdir()
+    arguments = ("run", TASK, "--entrants", "good", "--datasets", "draws", "--seeds", "300", "--store", "s.db", *how)
     full = command(
-        tmp_path, *arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+        tmp_path,
+        *arguments,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)),
+        env={**os.environ, "TMPDIR": str(scratch)},
     )
     assert full.returncode == 1 and "cannot be used" in full.stderr and "Traceback" not in full.stderr
+    assert not list(scratch.iterdir()), "temporary files are left"
     with Store(tmp_path / "s.db") as store:
         kept = len(store)
         assert kept > 10 and all(record.ok for record in store.records())
     resumed = command(tmp_path, *arguments)
-    assert resumed.returncode == 0 and re.search(rf"3000 cells: {3000 - kept} run, {kept} resumed", resumed.stdout)
+    assert resumed.returncode == 0 and re.search(rf"300 cells: {300 - kept} run, {kept} resumed", resumed.stdout)
 
 
 def test_a_locked_database_is_waited_for(faults: Path, tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_a_stored_record_comes_back_as_it_was(tmp_path_factory, items):
     with Store(path) as store:
         found = store.get(record.digest for record in items)
         assert found == {record.digest: record for record in items}
-        assert store.finished(found) == {record.digest for record in items if record.ok}
+        assert store.ends(found) == {record.digest: (record.finished, record.ok) for record in items}
         assert len(store) == len(items)
 
 

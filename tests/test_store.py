@@ -84,15 +84,9 @@ def test_a_record_comes_back_as_it_was_put(store: Store) -> None:
 
 def test_a_cell_that_runs_again_replaces_its_record(store: Store) -> None:
     store.put(replace(RECORD, reason="timeout 3 s", metrics={}))
-    assert store.finished(["d0"]) == set()
+    assert store.ends(["d0"]) == {"d0": (10.0, False)}
     store.put(RECORD)
-    assert len(store) == 1 and store.finished(["d0"]) == {"d0"}
-
-
-def test_what_ended_since_a_moment_is_told_well_or_not(store: Store) -> None:
-    store.put(RECORD)
-    store.put(replace(RECORD, digest="d1", reason="crash", finished=20.0))
-    assert store.since(["d0", "d1"], 15.0) == {"d1": False}
+    assert len(store) == 1 and store.ends(["d0"]) == {"d0": (10.0, True)}
 
 
 def test_metrics_keep_the_tasks_order(store: Store) -> None:
@@ -115,7 +109,7 @@ def test_large_seeds_are_kept(store: Store) -> None:
 
 def test_thousands_of_digests_can_be_asked_for(store: Store) -> None:
     store.put(RECORD)
-    assert store.finished([*(f"x{i}" for i in range(3000)), "d0"]) == {"d0"}
+    assert set(store.ends([*(f"x{i}" for i in range(3000)), "d0"])) == {"d0"}
 
 
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)

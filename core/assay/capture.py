@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections import deque
 from typing import TextIO
@@ -22,8 +23,9 @@ class Tee(io.TextIOBase):
         self._size = 0
 
     def write(self, text: str) -> int:
-        """Pass on a text and keep it."""
-        self._stream.write(text)
+        """Pass on a text and keep it. A stream that is closed, or whose reader has gone, is no fault of the entrant."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
         self._parts.append(text[-KEPT:])
         self._size += len(self._parts[-1])
         while self._size - len(self._parts[0]) >= KEPT:
@@ -37,7 +39,8 @@ class Tee(io.TextIOBase):
 
     def flush(self) -> None:
         """Flush what it passes on to."""
-        self._stream.flush()
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
     def close(self) -> None:
         """Do nothing."""

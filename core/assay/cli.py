@@ -45,6 +45,7 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0 good, 1 something failed, 2 usage, 130 stopped."""
+    _open_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:2] == ["complete", "--"]:
         from assay.completing import candidates
@@ -64,6 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+
+
+def _open_streams() -> None:
+    """Let a standard stream that was closed (`assay ... >&-`) lead nowhere, so that no other file takes its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            setattr(sys, name, open(number, "r" if number == 0 else "w"))  # noqa: SIM115
 
 
 class _Parser(argparse.ArgumentParser):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ LEASED_SECONDS = 2.0
 
 
 class Backlog:
-    """The jobs that are not finished in the store, as one byte a job: a long plan takes no more room than a short one.
+    """The jobs that are not finished in the store, in nine bytes a job: a long plan takes hardly more room than a short one.
 
     `kinds` counts them by what makes cells alike, `samples` holds one job of each; `tasks` are those of the whole plan.
     """
@@ -27,17 +28,21 @@ class Backlog:
     def __init__(self, jobs: Sequence[Job], store: Store, *, force: bool) -> None:
         self._jobs = jobs
         self._left = bytearray(len(jobs))
+        self._seen = array("d", bytes(8 * len(jobs)))
+        """When the cell of each job had ended by the record that was there, 0 for none."""
         self._places: dict[str, int] = {}
         self.kinds: Counter[Kind] = Counter()
         self.samples: dict[Kind, Job] = {}
         self.tasks: dict[str, Task] = {}
         for start in range(0, len(jobs), CHUNK):
             chunk = {job.digest: job for job in jobs[start : start + CHUNK]}
-            done = set() if force else store.finished(chunk)
+            ends = store.ends(chunk)
+            done = set() if force else {digest for digest, (_, ok) in ends.items() if ok}
             done -= examples.lacking((digest, chunk[digest].examples) for digest in done)
             for place, (digest, job) in enumerate(chunk.items(), start):
                 self.tasks.setdefault(job.task.id, job.task)
                 if digest not in done:
+                    self._seen[place] = ends[digest][0] if digest in ends else 0.0
                     self._left[place] = 1
                     self.kinds[kind(job.cell)] += 1
                     self.samples.setdefault(kind(job.cell), job)
@@ -56,6 +61,13 @@ class Backlog:
         """Whether a job that `chunk` gave is still left."""
         return digest in self._places
 
+    def is_news(self, digest: str, moment: float) -> bool:
+        """Whether a record that ended at a moment was not there yet when the store was looked at.
+
+        Moments are told apart, never ordered: clocks of hosts differ, and a record is written after its cell has ended.
+        """
+        return digest in self._places and moment != self._seen[self._places[digest]]
+
     def ended(self, digest: str) -> None:
         """Drop a job."""
         place = self._places.pop(digest, None)
@@ -71,7 +83,6 @@ class Feed:
     backlog: Backlog
     store: Store
     leases: Leases
-    begin: float
     processes: int
     stop: threading.Event
     elsewhere: list[Record] = field(default_factory=list)
@@ -96,14 +107,16 @@ class Feed:
             size = min(2 * size, self._ahead())
 
     def settle(self) -> None:
-        """Drop all cells that other runs have ended since this one began."""
+        """Drop all cells that other runs have ended since the store was looked at."""
         chunk, at = self.backlog.chunk(0, CHUNK)
         while chunk:
             self._settle(chunk)
             chunk, at = self.backlog.chunk(at, CHUNK)
 
     def _settle(self, digests: Iterable[str]) -> None:
-        found = list(self.store.get(self.store.since(digests, self.begin)).values())
+        ends = self.store.ends(digests)
+        news = [digest for digest, (moment, _) in ends.items() if self.backlog.is_news(digest, moment)]
+        found = list(self.store.get(news).values())
         for record in found:
             self.backlog.ended(record.digest)
         self.leases.release(record.digest for record in found)

@@ -84,15 +84,19 @@ class Progress:
         self._stream = stream or sys.stderr
         self._style = style or ("live" if self._stream.isatty() else "plain")
         self._shown = 0.0
+        self._gone = False
         self.last: Event | None = None
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
         self.last = event
         text = {"live": self._live, "plain": self._plain, "json": self._json}[self._style](event)
-        if text:
-            self._stream.write(text)
-            self._stream.flush()
+        if text and not self._gone:
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except (OSError, ValueError):  # whoever read it has gone (`2>&1 | head`): the run goes on without
+                self._gone = True
 
     def _live(self, event: Event) -> str:
         over, record, now = event.done == event.total, event.record, time.monotonic()

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +78,6 @@ def execute(
     Ctrl-C once starts nothing new and raises KeyboardInterrupt when the cells under way are stored; twice, at once.
     Raises RunError when the store or the executor breaks; what was stored is safe.
     """
-    begin = time.time()
     backlog = Backlog(jobs, store, force=force)
     for task in {job.task.id: job.task for job in backlog.samples.values()}.values():
         store.describe(task.id, [catalog.metric(task, name) for name in task.metrics])
@@ -91,7 +89,7 @@ def execute(
     count.tell("planned")
     if backlog.count:
         with interruptible() as stop, Leases(store) as leases:
-            feed = Feed(backlog, store, leases, begin, chosen.processes, stop)
+            feed = Feed(backlog, store, leases, chosen.processes, stop)
             with crew(Work(chosen, tuple(backlog.samples.values()), catalog, count.started)) as run:
                 while backlog.count and not stop.is_set():
                     for record in run(feed.jobs()):
@@ -167,7 +165,8 @@ def interruptible() -> Iterator[threading.Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        os.write(2, b"\nassay: stopping when the cells under way have ended; Ctrl-C again stops at once\n")
+        with contextlib.suppress(OSError):
+            os.write(2, b"\nassay: stopping when the cells under way have ended; Ctrl-C again stops at once\n")
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:

@@ -192,14 +192,10 @@ class Store:
             self._environment_ids[content] = self.transaction(work)
         return self._environment_ids[content]
 
-    def finished(self, digests: Iterable[str]) -> set[str]:
-        """Return those of the digests whose cells succeeded."""
-        return {row.digest for row in self._by_digest(sa.select(RECORDS.c.digest), digests, RECORDS.c.reason == "")}
-
-    def since(self, digests: Iterable[str], moment: float) -> dict[str, bool]:
-        """Return, for those of the digests whose cells ended at or after a time of day, whether they succeeded."""
-        query = sa.select(RECORDS.c.digest, RECORDS.c.reason)
-        return {row.digest: not row.reason for row in self._by_digest(query, digests, RECORDS.c.finished >= moment)}
+    def ends(self, digests: Iterable[str]) -> dict[str, tuple[float, bool]]:
+        """Return, for those of the digests that have a record, when the cell ended and whether it succeeded."""
+        query = sa.select(RECORDS.c.digest, RECORDS.c.finished, RECORDS.c.reason)
+        return {row.digest: (row.finished, not row.reason) for row in self._by_digest(query, digests)}
 
     def get(self, digests: Iterable[str]) -> dict[str, Record]:
         """Return the records of the digests that are stored, failed ones included."""
@@ -230,10 +226,10 @@ class Store:
             found = json.loads(curve)
             yield digest, found if isinstance(found, dict) else columns(found)
 
-    def _by_digest(self, query: Any, digests: Iterable[str], *conditions: Any) -> Iterator[Any]:
+    def _by_digest(self, query: Any, digests: Iterable[str]) -> Iterator[Any]:
         wanted = list(digests)
         for i in range(0, len(wanted), CHUNK):
-            yield from self._read(query.where(RECORDS.c.digest.in_(wanted[i : i + CHUNK]), *conditions))
+            yield from self._read(query.where(RECORDS.c.digest.in_(wanted[i : i + CHUNK])))
 
     def _read(self, query: Any) -> list[Any]:
         return self.transaction(lambda connection: list(connection.execute(query).all()))

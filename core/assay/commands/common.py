@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,16 @@ def progress(args: argparse.Namespace) -> Iterator[Progress]:
         done = f"{last.done} of {last.total} cells are stored; " if last and last.total else ""
         print(f"\nassay: stopped. {done}the same command goes on from there", file=sys.stderr)
         raise
+
+
+@contextlib.contextmanager
+def printing() -> Iterator[None]:
+    """Print in this block what was found: a reader that has gone (`| head`) ends the block, not the command's status."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def split(text: str | None) -> list[str]:

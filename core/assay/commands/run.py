@@ -44,13 +44,16 @@ def run(args: argparse.Namespace) -> int:
             keep_examples=args.keep_examples,
             progress=progress,
         )
-    if args.json:
-        for record in done.records:
-            print(json.dumps(api.flat(record)))
-    else:
-        ran = len(done) - done.resumed
-        print(f"{len(done)} cells: {ran} run, {done.resumed} resumed, {len(done.failed)} failed. Records: {done.store}")
-        for record in done.failed[:5]:
-            print(f"  {record.cell}: {record.reason}")
-        print("next: " + "; ".join(f"assay compare {task} --scale {args.scale}" for task in done.tasks))
+    with common.printing():
+        if args.json:
+            for record in done.records:
+                print(json.dumps(api.flat(record)))
+        else:
+            ran = len(done) - done.resumed
+            print(
+                f"{len(done)} cells: {ran} run, {done.resumed} resumed, {len(done.failed)} failed. Records: {done.store}"
+            )
+            for record in done.failed[:5]:
+                print(f"  {record.cell}: {record.reason}")
+            print("next: " + "; ".join(f"assay compare {task} --scale {args.scale}" for task in done.tasks))
     return 1 if done.failed else 0

@@ -49,10 +49,11 @@ def run(args: argparse.Namespace) -> int:
         if args.record or args.record_to:
             path = recording.write(found, catalog.Catalog().plugin(paper), args.record_to)
             print(f"recorded in {path}", file=sys.stderr)
-        if args.json:
-            print(recording.text(found), end="")
-        else:
-            print(render.verification(found, colour=render.coloured(sys.stdout)) + "\n")
+        with common.printing():
+            if args.json:
+                print(recording.text(found), end="")
+            else:
+                print(render.verification(found, colour=render.coloured(sys.stdout)) + "\n")
         if any(v.failures for v in found.verdicts) or (
             args.strict and any(v.outcome != "holds" for v in found.verdicts)
         ):

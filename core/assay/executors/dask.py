@@ -25,6 +25,8 @@ from assay.spec import Record
 CHUNK_SECONDS = 0.5
 """Work that is sent at a time: enough to outweigh a task's cost in dask, little enough to see progress."""
 CHUNK = 500
+CONNECT_SECONDS = 10.0
+"""How long a scheduler may take to answer."""
 RETRIES = 2
 """How often the cells of a lost worker are run again elsewhere."""
 
@@ -56,7 +58,7 @@ def _client(executor: Executor) -> Iterator[Any]:
 
     if executor.address is not None:
         try:
-            client = distributed.Client(executor.address, timeout=10)
+            client = distributed.Client(executor.address, timeout=CONNECT_SECONDS)
         except (OSError, ValueError) as error:
             raise AssayError(f"no dask scheduler answers at {executor.address}: {error}") from error
         with client:
