@@ -1,4 +1,4 @@
-"""What a cell costs beside its own work: assay inline, in the pool, isolated and on dask, beside benchopt and asv.
+"""What a cell costs beside its own work: assay inline, in the pool, isolated and on dask, beside benchopt, asv and dask.
 
     python benchmarks/peers/executors_overhead.py [--cells 2000] [--peers 120] [--rounds 3]
 
@@ -169,6 +169,28 @@ def asv_run(folder: Path, cells: int) -> Seconds:
     return timed(command, project)
 
 
+DASK = """
+import sys
+import distributed
+
+def nothing(i):
+    return i
+
+if __name__ == "__main__":
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.gather(client.map(nothing, range(int(sys.argv[1])), pure=False))
+"""
+
+
+def dask_run(folder: Path, cells: int) -> Seconds:
+    """Return the seconds of as many tasks of dask, without assay."""
+    (folder / "dask_alone.py").write_text(DASK)
+    return timed([sys.executable, "dask_alone.py", str(cells)], folder)
+
+
 def timed(command: list[str], folder: Path, **environment: str) -> Seconds:
     """Run a command and return its seconds; the processes that it waited for count too."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -201,6 +223,7 @@ def main() -> None:
                 200,
                 2 * args.cells,
             ),
+            "dask itself": (lambda n: dask_run(folder, n), 200, args.cells),
             "benchopt": (lambda n: benchopt_run(folder, n, 1), few, args.peers),
             "benchopt -j2": (lambda n: benchopt_run(folder, n, 2), few, args.peers),
             "asv forkserver": (lambda n: asv_run(folder, n), few, args.peers),

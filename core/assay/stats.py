@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 Array = NDArray[np.float64]
 
@@ -60,11 +59,15 @@ def undecided(effect: float, reason: str, method: str = "none") -> Test:
 
 def t_sf(t: float, df: float) -> float:
     """Return P(T > t) of Student's t distribution."""
+    from scipy import special  # where it is used: running cells needs no statistics, and it takes a third of the start
+
     return float(special.stdtr(df, -t))
 
 
 def mean_interval(values: Array, alpha: float) -> tuple[float, float]:
     """Return the two-sided 1 - alpha t interval of the mean of at least two values."""
+    from scipy import special
+
     half = (
         float(special.stdtrit(len(values) - 1, 1 - alpha / 2)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     )
@@ -100,6 +103,8 @@ def t_tests(rows: Array) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
     Two-sided p-values, whether the mean is positive, and whether the row varies: the p-value of one that does not is
     no t test's, `above` has to say.
     """
+    from scipy import special
+
     n = rows.shape[1]
     mean, sd = rows.mean(1), rows.std(1, ddof=1)
     varies = np.ptp(rows, 1) > 1e-12 * np.maximum(1.0, np.abs(rows).max(1))
@@ -237,6 +242,8 @@ def spend(alpha: float, looks: Sequence[int]) -> list[float]:
 
 def detectable(sd: float, n: int, alpha: float, power: float = 0.8) -> float:
     """Return the smallest distance from the bound that n seeds show with the given power (noncentral t, Cohen 1988)."""
+    from scipy import special
+
     if n < 2:
         return float("inf")
     critical = float(special.stdtrit(n - 1, 1 - alpha / 2))
