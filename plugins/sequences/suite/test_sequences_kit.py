@@ -78,6 +78,47 @@ def test_the_ut_transform_is_the_product_of_reflections():
     torch.testing.assert_close(torch.eye(4) - w.T @ kit.ut_transform(w, beta) @ w, product)
 
 
+@pytest.mark.parametrize("pairs", [True, False])
+def test_the_diagonal_layer_is_its_recurrence(pairs):
+    a = torch.complex(-torch.rand(4) - 0.1, torch.randn(4))
+    layer, u = kit.DiagonalSSM(3, a, pairs=pairs, steps=(0.1, 0.5)).double(), double(2, 20, 3)
+    stepped, into, out = (part.to(torch.complex128) for part in layer.discrete())
+    states = kit.recurrence(stepped.expand(2, 20, 3, 4), into * u[..., None])
+    read = (states * out).sum(-1).real * (2 if pairs else 1) + layer.skip * u
+    torch.testing.assert_close(layer(u), read, rtol=0, atol=1e-6)
+
+
+def test_the_kernel_is_that_of_scipys_system():
+    from scipy.signal import cont2discrete
+
+    a = torch.complex(-torch.rand(4) - 0.1, torch.randn(4))
+    layer = kit.DiagonalSSM(1, a, pairs=False, steps=(0.2, 0.3)).double()
+    dense = (np.diag(torch.complex(-layer.log_decay.exp(), layer.frequency)[0].detach().numpy()), np.ones((4, 1)))
+    out = torch.view_as_complex(layer.c.detach())[0].numpy()[None]
+    ad, bd, *_ = cont2discrete((*dense, out, np.zeros((1, 1))), float(layer.log_dt.exp()), "zoh")
+    states = np.stack([np.linalg.matrix_power(ad, t) @ bd[:, 0] for t in range(16)])
+    np.testing.assert_allclose(layer.kernel(16)[0].detach().numpy(), (states @ out[0]).real, atol=1e-6)
+
+
+def test_the_normal_part_of_legs_is_diagonalised():
+    a, b = kit.hippo_legs(16)
+    assert (
+        a[3, 1] == pytest.approx(-np.sqrt(7 * 3))
+        and a[2, 2] == -3
+        and a[1, 3] == 0
+        and b[2] == pytest.approx(np.sqrt(5))
+    )
+    values, vectors = kit.legs_normal(16)
+    p = np.sqrt(np.arange(16) + 0.5)
+    np.testing.assert_allclose(vectors @ np.diag(values) @ vectors.conj().T, a + np.outer(p, p), atol=1e-10)
+    np.testing.assert_allclose(vectors.conj().T @ vectors, np.eye(16), atol=1e-12)
+
+
+def test_a_growing_state_is_refused():
+    with pytest.raises(ValueError, match="negative real parts"):
+        kit.DiagonalSSM(2, torch.tensor([0.1 + 1j]))
+
+
 # --- models -------------------------------------------------------------------------------------------------
 
 

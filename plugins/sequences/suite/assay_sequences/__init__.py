@@ -16,7 +16,8 @@ Tasks, their default data set first, what a claim may pin besides `dataset=`
   `wants_abs_pos`, `carries`, `layers`, `pretrain(model, steps, ctx)`. `layers=2` of rope-transformer matches an entrant that
   needs two layers where the data have one.
 - `signal-classification` (smnist-196, mnist1d, first-mark): a whole module, or `layered(layer, channels, classes, length)` from
-  `signal_classification` around a layer (d, T). `kit.slowly(parameter, 1e-3)` gives state-space parameters their own rate
+  `signal_classification` around a layer (d, T); `kit.DiagonalSSM(width, a, ...)` is the convolutional layer of S4D and its kin,
+  `kit.hippo_legs`, `kit.legs_normal` its matrices. `kit.slowly(parameter, 1e-3)` gives others of that kind their own rate
   without decay. Hooks: `pretrain(x, steps, ctx)`, `loss(x, y, progress)`, `extra_steps`. Metric `accuracy`.
 - `layer-identities` (random-weights): no training. `build(rng, **params)` *is* the probe: it draws weights and inputs
   from `rng` (torch's default dtype is float64 meanwhile, torch's own generator is seeded) and returns a mapping with some of
@@ -26,7 +27,8 @@ Tasks, their default data set first, what a claim may pin besides `dataset=`
 - `integer-algorithms` (gcd, gcd-log, sparse-parity, inverse-permutation, add3, add-lengths, running-sum, sort-median): a training
   regime enters; the decoder (2 layers, width 48, 4 heads, learned places) is the suite's unless the regime has `model`.
   `problem.draw` tells what the problem is (`SparseParity.hidden`, `RunningSum.trace(lists, corrupt)`, ...). Metrics
-  `exact_match`, `accuracy`, `accuracy_long` (add-lengths). See `integer_algorithms.CleanStream`.
+  `exact_match`, `accuracy`, `accuracy_long` (add-lengths). See `integer_algorithms.CleanStream`; the
+  baseline rope-transformer has the same examples and rotary places.
 - `icl-regression` (linear-nig, linear-mixture, fourier, fourier-flat): a module (x, y) -> means and log-variances, most often
   `icl_regression.IclTransformer`; `process.bayes(x, y)` is exact. Metrics `excess_mse`, `mse` (both over the variance of y),
   `excess_nll`, `variance_gap`; conditions `pairs=` "1-3", "2-3", "1-6", "2-8", "5-" (pairs seen before), `noise=` 1, 2, 4, 8.
@@ -46,7 +48,11 @@ knobs the model declares by `Model(conditions=...)`.
 
 Training is `kit.train`: AdamW (.9, .95), decay .01 on matrices, gradients clipped at 1, a one-cycle over the steps of the budget.
 A cell has one thread; the suite's own entrants take 3 to 15 s at `small`. Initial weights come from torch's generator, which is
-seeded; every other draw from `ctx.rng(name)` or `kit.generator(ctx, name)`, which are the same for all entrants of a seed.
+seeded; every other draw comes from `ctx.rng(name)` or `kit.generator(ctx, name)`, which are the same for all entrants of a seed.
+
+Peers: `pip install --no-deps fla-core` has plain references in `fla/ops/*/naive.py` (delta rule, PaTH, ...), which are loaded
+from their files, as the package imports with a GPU only; see test_deltaproduct.py. Look at deltaproduct (a mixer and a probe)
+and repeated-examples (a training regime) first.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -81,7 +82,7 @@ def run(entrant: Entrant, data: World, ctx: Context) -> Mapping[str, Any]:
     module = ctx.prepare(entrant.build())
     regime: Regime = module.regime
     if ctx.scale == "smoke" and regime.n_classes > len(data.centres):
-        regime = Regime(**{**vars(regime), "n_classes": len(data.centres)})
+        regime = replace(regime, n_classes=len(data.centres))
     rng, size = ctx.rng("training"), ctx.budget["batch"]
     context = tensors(data.in_context(ctx.rng("in-context"), ctx.budget["tests"], regime))
     weights = tensors(data.in_weights(ctx.rng("in-weights"), ctx.budget["tests"], regime))

@@ -73,6 +73,14 @@ class CleanStream:
             yield problem.fresh(rng, size)
 
 
+class RotaryStream(CleanStream):
+    """Baseline: the same examples for a decoder with rotary instead of learned positions, which can read longer ones."""
+
+    def model(self, vocab: int, length: int) -> nn.Module:
+        """Return the decoder."""
+        return decoder(vocab, length, positions="rope")
+
+
 def run(entrant: Entrant, data: Problem, ctx: Context) -> Mapping[str, Any]:
     """Train the shared decoder (or the entrant's) on the entrant's batches by the loss on answers; decode the clean tests."""
     budget = {**ctx.budget, **data.budget}
@@ -174,6 +182,6 @@ TASK = Task(
         "small": {"steps": 800, "batch": 64, "lr": 2e-3},
         "full": {"steps": 50_000, "batch": 256, "lr": 1e-3},
     },
-    baselines=("clean-stream",),
+    baselines=("clean-stream", "rope-transformer"),
 )
-MODELS = [Model("clean-stream", TASK.id, CleanStream)]
+MODELS = [Model("clean-stream", TASK.id, CleanStream), Model("rope-transformer", TASK.id, RotaryStream)]

@@ -8,12 +8,14 @@ from assay_sequences.kit.attention import Attention, Cache, rotate, segment_mask
 from assay_sequences.kit.decoding import greedy, looks_ahead, pack
 from assay_sequences.kit.models import Block, SequenceModel, decoder
 from assay_sequences.kit.scans import delta_recurrence, delta_rule, recurrence, scan, ut_transform
+from assay_sequences.kit.ssm import DiagonalSSM, hippo_legs, legs_normal
 from assay_sequences.kit.training import batches, cross_entropy, generator, optimiser, predict, rate, slowly, train
 
 __all__ = [
     "Attention",
     "Block",
     "Cache",
+    "DiagonalSSM",
     "SequenceModel",
     "batches",
     "cross_entropy",
@@ -22,6 +24,8 @@ __all__ = [
     "delta_rule",
     "generator",
     "greedy",
+    "hippo_legs",
+    "legs_normal",
     "looks_ahead",
     "optimiser",
     "pack",
