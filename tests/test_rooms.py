@@ -108,7 +108,7 @@ ROOMS = {
     "installing": "catalog checks.subject errors index indexing",
     "pytesting": "checks.runner checks.subject",
     "readme": "api checks.subject errors render spec templating recorded",
-    "scaffold": "catalog errors templating",
+    "scaffold": "catalog errors templating fixing",
     "templating": "errors",
     "capture": "",
     "executors.dask": "cell errors executors executors.pool executors.shipping spec",
