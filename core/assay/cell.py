@@ -23,7 +23,7 @@ from assay.capture import Tee
 from assay.context import Context, PinnedThreads, isolated_generators
 from assay.failures import CANNOT, CannotRun, DataError, joined, short_traceback, shortened
 from assay.hooks import hookimpl
-from assay.machine import reset_resident_peak, resident
+from assay.machine import reset_resident_peak, resident, warm_up
 from assay.spec import COSTS, Backend, Cell, Dataset, Entrant, Metric, Model, Record, Task, metric_key
 
 Distributions = tuple[tuple[str, str], ...]
@@ -75,6 +75,7 @@ class Runner:
 
     def run(self, job: Job) -> Record:
         """Run a job and return its record; whatever the entrant raises becomes the reason of a failed record."""
+        warm_up()
         start = time.perf_counter()
         ctx = Context(job.cell, job.task.budgets[job.cell.scale], job.backend)
         self.job = job

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import platform
+import sys
 from typing import Any
 
 try:
     _malloc_trim: Any = ctypes.CDLL(None).malloc_trim
 except (OSError, AttributeError, TypeError):
     _malloc_trim = None  # not glibc
+
+
+def warm_up() -> None:
+    """Load what torch loads at its first optimiser and its first count of operations, where torch is loaded at all.
+
+    It takes a second and some 75 MB, which would be the costs of a process's first cell.
+    """
+    if "torch" in sys.modules and "torch._dynamo" not in sys.modules:
+        with contextlib.suppress(ImportError):
+            import torch._dynamo
+            import torch.utils.flop_counter  # noqa: F401
 
 
 def reset_resident_peak() -> None:

@@ -32,6 +32,14 @@ const COSTS = {
   peak_memory: ["Peak memory", "B", "peak memory"],
   parameters: ["Parameters", "", "parameters"],
   flops: ["FLOPs", "", "FLOPs"],
+  compile_seconds: ["Compile", "s", "compile time"],
+  parameter_bytes: ["Parameters' size", "B", "size of the parameters"],
+  forward_seconds: ["Forward", "s", "time of a forward"],
+  forward_spread: ["Forward's spread", "s", "spread of a forward's time"],
+  forward_bytes: ["Forward's bytes", "B", "bytes of a forward"],
+  flops_per_second: ["FLOP/s", "FLOP/s", "FLOP/s"],
+  roofline_share: ["Of the roof", "", "share of the roofline"],
+  energy: ["Energy", "J", "energy"],
 };
 
 function costLabel(name) {
