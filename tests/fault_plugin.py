@@ -7,6 +7,7 @@ from pathlib import Path
 SOURCE = '''
 """Entrants that fail in every way."""
 import ctypes, os, signal, subprocess, sys, time
+from pathlib import Path
 import numpy as np
 from assay import Dataset, Metric, Model, Schema, Task, hookimpl
 
@@ -111,6 +112,16 @@ def kills_host(data, ctx):
     time.sleep(1000)
 
 
+def meets(data, ctx):
+    """Wait until cells have begun in two processes."""
+    folder = Path(os.environ["FAULT_MEETING"])
+    (folder / str(os.getpid())).touch()
+    deadline = time.monotonic() + 120
+    while len(os.listdir(folder)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return float(len(os.listdir(folder)))
+
+
 def sleeps(data, ctx):
     time.sleep(float(os.environ.get("FAULT_SLEEP", "0.05")))
     return 1.0
@@ -130,7 +141,7 @@ class Returns:
 
 
 NAMES = ("good", "sums", "raises", "hangs", "exits", "quits", "segfaults", "eats", "floods", "leaves", "returns_twice", "closes",
-         "stops", "kills_host", "sleeps")
+         "stops", "kills_host", "meets", "sleeps")
 
 
 def built(name):

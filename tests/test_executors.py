@@ -123,18 +123,11 @@ class TestPool:
         assert not done.failed and len(done.records) == 20
 
     def test_two_workers_run_at_a_time(self, faults: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("FAULT_SLEEP", "0.3")
-        most = 0
-
-        def watch(event: Event) -> None:
-            nonlocal most
-            most = max(most, event.running)
-
+        monkeypatch.setenv("FAULT_MEETING", str(tmp_path / "meeting"))
+        (tmp_path / "meeting").mkdir()
         executor = assay.Executor("pool", workers=2)
-        assay.run(
-            TASK, entrants=["sleeps"], seeds=4, store=str(tmp_path / "s"), executor=executor, progress=watch, **HOW
-        )
-        assert most == 2
+        done = assay.run(TASK, entrants=["meets"], seeds=2, store=str(tmp_path / "s"), executor=executor, **HOW)
+        assert [r.metrics["value"] for r in done.records] == [2, 2]
 
 
 @pytest.fixture(scope="module")
@@ -171,14 +164,14 @@ class TestDask:
         assert [r.metrics for r in dask.records] == [r.metrics for r in inline.records]
 
     def test_limits_and_crashes_are_as_in_the_pool(self, client: Any, faults: Path, tmp_path: Path) -> None:
-        executor = assay.Executor("dask", address=client.scheduler.address, timeout=0.5, resources={"GPU": 1})
+        executor = assay.Executor("dask", address=client.scheduler.address, timeout=1, resources={"GPU": 1})
         names = ["good", "exits", "hangs"]
         done = assay.run(TASK, entrants=names, seeds=2, store=str(tmp_path / "s"), executor=executor, **HOW)
         reasons = {r.cell.model: r.reason for r in done.records}
         assert reasons == {
             "good": "",
             "exits": "crash: exit status 0 before the cell ended",
-            "hangs": "timeout 0.5 s",
+            "hangs": "timeout 1 s",
         }
 
     def test_a_cell_that_takes_its_host_with_it_is_recorded_and_nothing_else_lost(
@@ -249,7 +242,7 @@ def stored(folder: Path) -> int:
         return len(store)
 
 
-def wait_for(condition: Any, seconds: float = 30) -> None:
+def wait_for(condition: Any, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -264,25 +257,25 @@ class TestInterruption:
     def test_ctrl_c_once_stores_what_is_under_way_and_says_how_to_resume(
         self, faults: Path, tmp_path: Path, how: tuple[str, ...]
     ) -> None:
-        run = start(tmp_path, "--entrants", "sleeps", "--seeds", "40", *how, sleep=0.2)
+        run = start(tmp_path, "--entrants", "sleeps", "--seeds", "400", *how, sleep=0.2)
         wait_for(lambda: stored(tmp_path) >= 1)
         run.send_signal(signal.SIGINT)
-        _, errors = run.communicate(timeout=20)
+        _, errors = run.communicate(timeout=120)
         kept = stored(tmp_path)
-        assert run.returncode == 130 and 1 <= kept < 40
-        assert f"{kept} of 40 cells are stored; the same command goes on from there" in errors
+        assert run.returncode == 130 and 1 <= kept < 400
+        assert f"{kept} of 400 cells are stored; the same command goes on from there" in errors
         assert "Traceback" not in errors
 
     @both
     def test_ctrl_c_twice_stops_now(self, faults: Path, tmp_path: Path, how: tuple[str, ...]) -> None:
-        run = start(tmp_path, "--entrants", "good,sleeps", "--seeds", "1", *how, sleep=60)
+        run = start(tmp_path, "--entrants", "good,sleeps", "--seeds", "1", *how, sleep=600)
         wait_for(lambda: stored(tmp_path) >= 1)
         run.send_signal(signal.SIGINT)
         assert run.stderr is not None
         while "again stops at once" not in run.stderr.readline():
             pass
         run.send_signal(signal.SIGINT)
-        _, errors = run.communicate(timeout=10)
+        _, errors = run.communicate(timeout=120)
         assert run.returncode == 130 and "1 of 2 cells are stored" in errors and "Traceback" not in errors
 
     def test_a_killed_run_is_resumed_at_once(self, faults: Path, tmp_path: Path) -> None:
@@ -292,21 +285,10 @@ class TestInterruption:
         run.communicate()
         kept = stored(tmp_path)
         again = start(tmp_path, "--entrants", "sleeps", "--seeds", "20", "--json", sleep=0)
-        out, errors = again.communicate(timeout=30)
+        out, errors = again.communicate(timeout=120)
         events = [json.loads(line) for line in errors.splitlines()]
         assert again.returncode == 0 and len(out.splitlines()) == 20
         assert sum(event["event"] == "finished" for event in events) == 20 - kept
-
-
-def test_two_runs_at_once_share_the_work(faults: Path, tmp_path: Path) -> None:
-    runs = [start(tmp_path, "--entrants", "sleeps", "--seeds", "24", sleep=0.1) for _ in range(2)]
-    ran = []
-    for run in runs:
-        out, errors = run.communicate(timeout=60)
-        assert run.returncode == 0, errors
-        ran.append(int(out.partition(" run,")[0].rpartition(" ")[2]))
-    assert sum(ran) == 24 and min(ran) >= 1
-    assert stored(tmp_path) == 24
 
 
 @pytest.mark.parametrize("reason", ["", "timeout 3 s"])

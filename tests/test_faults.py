@@ -92,10 +92,10 @@ class TestPool:
         assert "in raises" in record.detail and "before the error" in record.detail
 
     def test_a_hang_that_ignores_sigterm_is_ended_in_time_and_tells_where_it_hung(self, run: Reasons) -> None:
-        record = run("hangs", "--timeout", "0.5", "--workers", "1")["hangs"]
-        assert record.reason == "timeout 0.5 s"
+        record = run("hangs", "--timeout", "1", "--workers", "1")["hangs"]
+        assert record.reason == "timeout 1 s"
         assert "in where_it_hangs" in record.detail and "about to hang" in record.detail
-        assert 0.5 <= record.seconds < 3
+        assert 1 <= record.seconds < 60
 
     def test_a_stopped_process_is_ended_in_time(self, run: Reasons) -> None:
         assert run("stops", "--timeout", "0.3", "--workers", "1")["stops"].reason == "timeout 0.3 s"
@@ -115,8 +115,8 @@ class TestPool:
         assert run("eats", "--memory", "400MiB", "--workers", "1")["eats"].reason == "memory 400 MiB"
 
     def test_endless_output_is_bounded(self, run: Reasons) -> None:
-        record = run("floods", "--timeout", "0.5", "--workers", "1")["floods"]
-        assert record.reason == "timeout 0.5 s"
+        record = run("floods", "--timeout", "1", "--workers", "1")["floods"]
+        assert record.reason == "timeout 1 s"
         assert "flood flood" in record.detail and len(record.detail) <= 8000
 
     def test_processes_left_behind_go_with_the_cell(self, run: Reasons) -> None:
@@ -251,7 +251,7 @@ def test_the_temporary_folder_of_a_killed_run_goes_too(faults: Path, tmp_path: P
         env=env,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not list(scratch.glob("assay-pool-*/[0-9]*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     (server,) = children(head.pid)

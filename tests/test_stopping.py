@@ -34,7 +34,7 @@ def test_an_interrupted_run_keeps_what_is_done_and_says_how_to_go_on(toy):
     assert child.stderr is not None
     first = child.stderr.readline()  # a cell ended
     child.send_signal(signal.SIGINT)
-    rest = child.communicate(timeout=30)[1]
+    rest = child.communicate(timeout=120)[1]
     assert child.returncode == 130
     assert first.startswith("1/400 ") and "Traceback" not in rest
     assert "the same command goes on from there" in rest.splitlines()[-1]

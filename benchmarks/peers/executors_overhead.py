@@ -1,14 +1,16 @@
 """What a cell costs beside its own work: assay inline, in the pool, isolated and on dask, beside benchopt, asv and dask.
 
-    python benchmarks/peers/executors_overhead.py [--cells 2000] [--peers 120] [--rounds 3]
+    python benchmarks/peers/executors_overhead.py [--cells 2000] [--peers 120] [--rounds 3] [--alone]
 
 Cells, solvers and benchmarks do nothing. The cost of one is the difference between a long and a short run, so that
 start-up does not count; all take turns, round by round, and the median is shown. Needs `benchopt` and `asv` for theirs.
+`--alone` gives what is measured the real-time scheduler (Linux, root), so that other programs wait meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import resource
 import shutil
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -191,13 +194,32 @@ def dask_run(folder: Path, cells: int) -> Seconds:
     return timed([sys.executable, "dask_alone.py", str(cells)], folder)
 
 
+ALONE = "PEERS_ALONE"
+"""Environment variable, set to measure under the real-time scheduler."""
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Let what is started in this block go before all other programs, if that is asked for."""
+    if not os.environ.get(ALONE):
+        yield
+        return
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        time.sleep(1)  # those that waited have their turn
+
+
 def timed(command: list[str], folder: Path, **environment: str) -> Seconds:
     """Run a command and return its seconds; the processes that it waited for count too."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    with alone():
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        done = subprocess.run(
+            command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        )
+        wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return Seconds(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
@@ -209,7 +231,10 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=2000)
     parser.add_argument("--peers", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--alone", action="store_true", help="under the real-time scheduler")
     args = parser.parse_args()
+    if args.alone:
+        os.environ[ALONE] = "1"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         install(folder)

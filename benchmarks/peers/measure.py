@@ -1,10 +1,11 @@
 """Measure assay beside its peers on this machine: the same questions, asked in turn, medians compared.
 
-    python benchmarks/peers/measure.py [--repeats N] [--cpu] [ROW ...]
+    python benchmarks/peers/measure.py [--repeats N] [--cpu] [--alone] [ROW ...]
 
 Every figure is the wall time of a whole process, or with `--cpu` the processor time of it and its children, which a busy
-machine stretches far less. The cost of one cell is the difference between a run of many cells and
-one of few, divided by the difference in cells, so that starting up counts for neither tool. A peer that is not
+machine stretches far less. `--alone` gives what is measured the real-time scheduler (Linux, root), so that other
+programs wait meanwhile. The cost of one cell is the difference between a run of many cells and one of few, divided by
+the difference in cells, so that starting up counts for neither tool. A peer that is not
 installed leaves its place empty.
 """
 
@@ -23,6 +24,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from executors_overhead import ALONE, alone
 
 HERE = Path(__file__).resolve().parent
 LISTED = 400
@@ -52,9 +55,12 @@ def timed(*command: str, folder: Path, **environment: str) -> float:
     """Return the seconds of a process that must end well, by the clock that CLOCK names."""
     known = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
     clock = of_children if os.environ.get(CLOCK) else time.perf_counter
-    start = clock()
-    done = subprocess.run(command, cwd=folder, env=known, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    seconds = clock() - start
+    with alone():
+        start = clock()
+        done = subprocess.run(
+            command, cwd=folder, env=known, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        seconds = clock() - start
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
     return seconds
@@ -203,7 +209,10 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--cpu", action="store_true", help="processor time instead of wall time")
+    parser.add_argument("--alone", action="store_true", help="under the real-time scheduler")
     arguments = parser.parse_args()
+    if arguments.alone:
+        os.environ[ALONE] = "1"
     if arguments.cpu:
         os.environ[CLOCK] = "1"
     if unknown := set(arguments.rows) - set(ROWS):

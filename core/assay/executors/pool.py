@@ -23,8 +23,10 @@ from assay.spec import Cell, Record
 BATCH_SECONDS = 0.05
 """Work that a worker is given at a time: enough that short cells do not wait for the next, and little to redo."""
 BATCH = 200
-STACK_SECONDS = 0.25
-"""What a cell that is out of time is left to write down its stack."""
+STACK_SECONDS = 1.0
+"""What a cell that is out of time is left at most to begin to write down its stack."""
+WRITING_SECONDS = 0.1
+"""What it is left to go on writing."""
 POLL_SECONDS = 0.02
 """How often memory is looked at."""
 
@@ -63,6 +65,8 @@ class Pool:
                 ready[key.data] = None
                 if key.data and not key.data.read(key.fileobj):
                     self._selector.unregister(key.fileobj)
+                if key.data and key.data.doom and key.fileobj == key.data.stack:
+                    key.data.kill_at = min(key.data.kill_at, time.monotonic() + WRITING_SECONDS)
             for worker in filter(None, ready):
                 yield from self._collect(worker)
             if None in ready:
