@@ -195,6 +195,7 @@ def assay_papers() -> list[Paper]:
                     solved("adasketch-newton", **far) - solved("adasketch-newton-no-adapt", **far) > 0.1,
                     says="Adapting penalty and accuracy yields convergence from far away.",
                     published="proved",
+                    seeds=10,
                 ),
             ],
         )

@@ -10,7 +10,7 @@ from assay import Claim, Model, Paper, hookimpl, score, trend
 from assay_numerics.goal_puzzles import Ints, Puzzle, States, best_first
 from torch import Tensor, nn
 
-SAMPLES = (10_000, 30_000, 100_000, 300_000)
+SAMPLES = (3_000, 10_000, 30_000, 100_000, 300_000)
 BATCH = 1000
 
 

@@ -291,8 +291,42 @@ class Greedy:
         return best_first(puzzle, state, budget, puzzle.estimate, 0.0)
 
 
+@dataclass(frozen=True)
+class Bidirectional:
+    """Baseline: breadth-first from both ends, the smaller front first; learns nothing, what it finds is shortest."""
+
+    def train(self, puzzle: Puzzle, rng: np.random.Generator) -> None:
+        """Learn nothing."""
+
+    def solve(self, puzzle: Puzzle, state: States, budget: int) -> tuple[list[int] | None, int]:
+        """Return moves, None when the budget is spent, and the nodes expanded."""
+        fronts, nodes = [state[None], puzzle.goal[None]], 0
+        came: list[dict[int, tuple[int, int]]] = [{int(puzzle.codes(front)[0]): (0, -1)} for front in fronts]
+        while not (met := came[0].keys() & came[1].keys()):
+            side = int(len(fronts[1]) < len(fronts[0]))
+            front, nodes = fronts[side], nodes + len(fronts[side])
+            if nodes > budget or not len(front):
+                return None, nodes - len(front)
+            after, legal = puzzle.children(front)
+            codes, sources = puzzle.codes(after[legal]).tolist(), puzzle.codes(front).tolist()
+            fresh = []
+            for at, ((i, move), code) in enumerate(zip(np.argwhere(legal).tolist(), codes, strict=True)):
+                if code not in came[side]:
+                    came[side][code] = (sources[i], move)
+                    fresh.append(at)
+            fronts[side] = after[legal][fresh]
+        paths: list[list[int]] = []
+        for reached in came:
+            path, code = list[int](), min(met)
+            while (step := reached[code])[1] >= 0:
+                path.append(step[1])
+                code = step[0]
+            paths.append(path)
+        return paths[0][::-1] + puzzle.inverse[paths[1]].tolist(), nodes
+
+
 ID = "numerics/goal-puzzles"
-MODELS = [Model("greedy-by-hand", ID, Greedy)]
+MODELS = [Model("greedy-by-hand", ID, Greedy), Model("bidirectional-search", ID, Bidirectional)]
 METRICS = [
     Metric("solve_rate", solve_rate, ("lengths",), "up", "fraction", bounds=(0, 1)),
     Metric("optimality_gap", optimality_gap, ("lengths", "optimal"), "down", "relative", bounds=(0, np.inf)),
@@ -313,5 +347,5 @@ TASK = Task(
     contract="build() gives a solver: train(puzzle, rng), then solve(puzzle, state (L,), budget) returns moves (None: "
     "not solved) and the number of nodes expanded.",
     budgets={"smoke": {}, "small": {}, "full": {}},
-    baselines=("greedy-by-hand",),
+    baselines=("greedy-by-hand", "bidirectional-search"),
 )

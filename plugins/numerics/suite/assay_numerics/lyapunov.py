@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
@@ -12,7 +14,7 @@ from assay import Context, Dataset, Entrant, Metric, Model, Task
 from numpy.typing import NDArray
 from scipy.linalg import solve_continuous_lyapunov
 
-from assay_numerics.common import generator, no_source
+from assay_numerics.common import generator, library, no_source
 
 Polynomial = dict[tuple[int, int], float]
 """Coefficients by exponents of x and y; none is 0. Integers stay integers."""
@@ -270,8 +272,66 @@ class NearestPair:
         return np.array([f[k].get(e, 0) for k, e in self.exponents], dtype=float)
 
 
+class SumOfSquares:
+    """Baseline: a V whose descent is a sum of squares, by semidefinite programming in cvxpy; learns nothing.
+
+    Sums of squares of forms are sought first, as those stand rounding, then any. The solver's V is proposed as it is and
+    rounded to integers at several scales.
+    """
+
+    def __init__(self) -> None:
+        self.cvxpy = library("cvxpy", "sos")
+        self.place = {(i, d - i): k for k, (d, i) in enumerate((d, i) for d in range(1, 9) for i in range(d + 1))}
+
+    def train(self, backward: Sequence[Pair], forward: Sequence[Pair], steps: int, ctx: Context) -> None:
+        """Set the programmes up: descent(V) = z'Qz with Q positive semidefinite, z the monomials of degree 1 to 4.
+
+        Q is kept as far from singular in degrees 1 and 2 as it can be.
+        """
+        cp = self.cvxpy
+        z = [(i, d - i) for d in range(1, 5) for i in range(d + 1)]
+        spread = np.zeros((len(self.place), len(z), len(z)))
+        for r, (i, j) in enumerate(z):
+            for s, (k, m) in enumerate(z):
+                spread[self.place[i + k, j + m], r, s] = 1
+        mixed = np.array([[float(i + j != k + m) for k, m in z] for i, j in z])
+        self.v, gram, margin = cp.Variable(5), cp.Variable((len(z),) * 2, PSD=True), cp.Variable(2)
+        self.rows = cp.Parameter((len(self.place), 5))
+        form = cp.bmat([[self.v[0], self.v[1] / 2], [self.v[1] / 2, self.v[2]]])
+        limits = [form >> 0.02 * np.eye(2), self.v[0] + self.v[2] == 1, self.v[3:] >= 0, self.v[3:] <= 10, margin <= 1]
+        limits += [gram[:2, :2] >> margin[0] * np.eye(2), gram[2:5, 2:5] >> margin[1] * np.eye(3)]
+        limits.append(self.rows @ self.v == spread.reshape(len(self.place), -1) @ cp.vec(gram, order="C"))
+        best = cp.Maximize(cp.sum(margin))
+        self.programmes = [cp.Problem(best, [*limits, cp.multiply(mixed, gram) == 0]), cp.Problem(best, limits)]
+
+    def propose(self, fields: Sequence[Field], count: int) -> list[list[Form]]:
+        """Return the functions found, none where the programmes have no solution."""
+        return [self._solve(f)[:count] for f in fields]
+
+    def _solve(self, f: Field) -> list[Form]:
+        rows, size = np.zeros(self.rows.shape), max(abs(c) for part in f for c in part.values())
+        for column, unit in enumerate(np.eye(5).tolist()):
+            for exponent, c in descent(tuple(unit), f).items():
+                rows[self.place[exponent], column] = c / size
+        self.rows.value = rows
+        found: list[Form] = []
+        for programme in self.programmes:
+            with contextlib.suppress(self.cvxpy.SolverError), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # an inaccurate V is proposed and then verified like any other
+                programme.solve(solver="CLARABEL")
+                if self.v.value is not None:
+                    v = self.v.value
+                    found += [tuple(v.tolist())]
+                    found += [tuple(np.rint(v * k / v[at]).tolist()) for k, at in ((1, 0), (2, 0), (1, 2), (2, 2))]
+        return found
+
+
 ID = "numerics/lyapunov"
-MODELS = [Model("quadratic-lmi", ID, QuadraticLMI), Model("nearest-training-pair", ID, NearestPair)]
+MODELS = [
+    Model("quadratic-lmi", ID, QuadraticLMI),
+    Model("nearest-training-pair", ID, NearestPair),
+    Model("sum-of-squares", ID, SumOfSquares),
+]
 METRICS = [Metric("valid_rate", lambda o: float(o["valid"].mean()), ("valid",), "up", "fraction", bounds=(0, 1))]
 DATASETS = [
     Dataset("polynomial-fields", "lyapunov-pairs", polynomial_fields, title="planar fields, both ways drawn, synthetic")
@@ -286,6 +346,6 @@ TASK = Task(
     contract="build() gives a solver: train(backward, forward, steps, ctx), then propose(fields, count) returns for each "
     "field up to count functions (a, b, c, d, e).",
     budgets={"smoke": {"steps": 40}, "small": {"steps": 600}, "full": {"steps": 100_000}},
-    baselines=("quadratic-lmi", "nearest-training-pair"),
+    baselines=("quadratic-lmi", "nearest-training-pair", "sum-of-squares"),
     conditions={"test": ("backward", "forward")},
 )
