@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
@@ -316,8 +315,7 @@ class SumOfSquares:
         self.rows.value = rows
         found: list[Form] = []
         for programme in self.programmes:
-            with contextlib.suppress(self.cvxpy.SolverError), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # an inaccurate V is proposed and then verified like any other
+            with contextlib.suppress(self.cvxpy.SolverError):
                 programme.solve(solver="CLARABEL")
                 if self.v.value is not None:
                     v = self.v.value
