@@ -64,13 +64,13 @@ class EfficientCube:
     beam: int = 256
     net: nn.Module = field(init=False)
 
-    def train(self, puzzle: Puzzle, rng: np.random.Generator) -> None:
+    def train(self, puzzle: Puzzle, states: int, rng: np.random.Generator) -> None:
         """Fit the classifier, one pass over fresh scrambles."""
         self.net = network(puzzle, len(puzzle.inverse))
         optimiser = torch.optim.Adam(self.net.parameters(), lr=1e-3)
-        for _ in range(self.n_states // BATCH):
-            states, labels = walks(puzzle, BATCH, rng)
-            loss = nn.functional.cross_entropy(self.net(one_hot(puzzle, states)), torch.as_tensor(labels))
+        for _ in range(min(self.n_states, states) // BATCH):
+            seen, labels = walks(puzzle, BATCH, rng)
+            loss = nn.functional.cross_entropy(self.net(one_hot(puzzle, seen)), torch.as_tensor(labels))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -112,22 +112,22 @@ class ValueSearch:
     weight: float = 0.6
     net: nn.Module = field(init=False)
 
-    def train(self, puzzle: Puzzle, rng: np.random.Generator) -> None:
+    def train(self, puzzle: Puzzle, states: int, rng: np.random.Generator) -> None:
         """Fit by approximate value iteration."""
         self.net, target = network(puzzle, 1), network(puzzle, 1)
         optimiser = torch.optim.Adam(self.net.parameters(), lr=1e-3)
-        for step in range(self.n_states // BATCH):
+        for step in range(min(self.n_states, states) // BATCH):
             if step % 20 == 0:
                 target.load_state_dict(self.net.state_dict())
                 target.eval()
-            states, _ = walks(puzzle, BATCH, rng)
-            after, legal = puzzle.children(states)
+            seen, _ = walks(puzzle, BATCH, rng)
+            after, legal = puzzle.children(seen)
             with torch.no_grad():
                 flat = after.reshape(-1, after.shape[-1])
                 costs = target(one_hot(puzzle, flat))[:, 0].clamp_min(0) * torch.as_tensor(~puzzle.solved(flat))
-                costs = costs.view(len(states), -1).masked_fill(torch.as_tensor(~legal), torch.inf)
-                goal = (1 + costs.amin(1)) * torch.as_tensor(~puzzle.solved(states))
-            loss = (self.net(one_hot(puzzle, states))[:, 0] - goal).square().mean()
+                costs = costs.view(len(seen), -1).masked_fill(torch.as_tensor(~legal), torch.inf)
+                goal = (1 + costs.amin(1)) * torch.as_tensor(~puzzle.solved(seen))
+            loss = (self.net(one_hot(puzzle, seen))[:, 0] - goal).square().mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

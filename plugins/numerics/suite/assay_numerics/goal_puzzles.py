@@ -209,10 +209,13 @@ def lights_out_4(seed: int, scale: str, source: str | None = None) -> Instances:
 
 
 def run(entrant: Entrant, data: Instances, ctx: Context) -> Mapping[str, Any]:
-    """Train on scrambles of the goal, then solve each test state within NODES expanded nodes; solutions are replayed."""
+    """Train on scrambles of the goal within the budget of states, then solve each test state within NODES expanded nodes.
+
+    Solutions are replayed.
+    """
     puzzle, solver = data.puzzle(), entrant.build()
     with ctx.timer("fit"):
-        solver.train(puzzle, ctx.rng("train"))
+        solver.train(puzzle, ctx.budget["states"], ctx.rng("train"))
     lengths, expanded = [], []
     for state in data.states:
         with ctx.timer("predict"):
@@ -283,7 +286,7 @@ def best_first(
 class Greedy:
     """Baseline: greedy best-first search with the puzzle's estimate by hand; learns nothing."""
 
-    def train(self, puzzle: Puzzle, rng: np.random.Generator) -> None:
+    def train(self, puzzle: Puzzle, states: int, rng: np.random.Generator) -> None:
         """Learn nothing."""
 
     def solve(self, puzzle: Puzzle, state: States, budget: int) -> tuple[list[int] | None, int]:
@@ -295,7 +298,7 @@ class Greedy:
 class Bidirectional:
     """Baseline: breadth-first from both ends, the smaller front first; learns nothing, what it finds is shortest."""
 
-    def train(self, puzzle: Puzzle, rng: np.random.Generator) -> None:
+    def train(self, puzzle: Puzzle, states: int, rng: np.random.Generator) -> None:
         """Learn nothing."""
 
     def solve(self, puzzle: Puzzle, state: States, budget: int) -> tuple[list[int] | None, int]:
@@ -344,8 +347,8 @@ TASK = Task(
     metrics=("solve_rate", "optimality_gap", "nodes_expanded"),
     dataset="pocket-cube",
     title="Learn to solve puzzles from their goal",
-    contract="build() gives a solver: train(puzzle, rng), then solve(puzzle, state (L,), budget) returns moves (None: "
-    "not solved) and the number of nodes expanded.",
-    budgets={"smoke": {}, "small": {}, "full": {}},
+    contract="build() gives a solver: train(puzzle, states, rng) on at most that many, then solve(puzzle, state (L,), "
+    "budget) returns moves (None: not solved) and the number of nodes expanded.",
+    budgets={"smoke": {"states": 20_000}, "small": {"states": 300_000}, "full": {"states": 2_000_000_000}},
     baselines=("greedy-by-hand", "bidirectional-search"),
 )

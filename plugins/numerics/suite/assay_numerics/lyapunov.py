@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 from typing import Any
@@ -23,6 +23,8 @@ Form = tuple[float, float, float, float, float]
 SIZES = {"smoke": (500, 20, 20), "small": (12_000, 300, 200)}
 """Scale -> backward pairs, forward pairs, test fields of each kind."""
 CANDIDATES = 10
+PROBES = tuple((r * x, r * y) for r in (1.0, 0.05, 20.0) for x, y in ((1, 0), (0, 1), (1, 1), (1, -1), (2, 1), (1, -2)))
+"""Points at which a descent is looked at before it is decided."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ def is_valid(v: Form, f: Field) -> bool:
     w = descent(v, f)
     if not w:
         return True
+    if any(value < -1e-6 * size for value, size in _seen(w)):
+        return False  # what is negative somewhere has no certificate: most candidates end here
     vx, vy = gradient(v)
     basis = [times(vx, vx), times(vx, vy), times(vy, vy)]
     exponents = sorted({k for p in (w, *basis) for k in p})
@@ -122,6 +126,13 @@ def is_valid(v: Form, f: Field) -> bool:
         if abs(value) > 1e-9 * size:
             parts.setdefault(i + j, {})[i, j] = value
     return all(degree % 2 == 0 and form_is_nonnegative(part) for degree, part in parts.items())
+
+
+def _seen(p: Polynomial) -> Iterator[tuple[float, float]]:
+    """Yield the value of a polynomial at some points, and the size of its largest term there."""
+    for x, y in PROBES:
+        terms = [c * x**i * y**j for (i, j), c in p.items()]
+        yield sum(terms), max(map(abs, terms))
 
 
 def primitive(f: Field) -> tuple[Field, int]:
