@@ -102,9 +102,7 @@ class Vineyard:
         if q in self.matrix:
             self.matrix[q].swap_columns(first, second)
         changed = q + 1 in self.matrix and self.matrix[q + 1].swap_rows(first, second)
-        if (
-            changed and q == self.data.degree
-        ):  # at the crossing both are born together: each vine goes on with its death
+        if changed and q == self.data.degree:  # born together at the crossing: each vine goes on with its death
             self.vine[first], self.vine[second] = self.vine[second], self.vine[first]
 
     def bars(self, offset: float) -> Array:
@@ -198,7 +196,7 @@ def assay_models() -> list[Model]:
 @hookimpl
 def assay_papers() -> list[Paper]:
     """Return the paper with its claims."""
-    task = "numerics/bifiltrations"
+    task, fine = "numerics/bifiltrations", {"delta": 0.0125}
     names = "fibered_error", "stability_ratio", "column_additions"
     error, ratio, additions = (score(name, task=task) for name in names)
     corner = score("summand_error", task=task, dataset="rectangle-modules")
@@ -209,22 +207,24 @@ def assay_papers() -> list[Paper]:
             year=2022,
             arxiv="2206.02026",
             family="numerics",
-            notes="Strict stability is lost where the perturbed vineyard pairs births otherwise on one side of a crossing: "
-            "a corner then moves by up to delta. The barcode of the nearest line is closer to the truth than the summands "
-            "are, by about half; what MMA adds is the summands themselves, which no set of separate barcodes has.",
+            notes="stable fails: a perturbed vineyard may pair births otherwise on one side of a crossing, and a corner then "
+            "moves by up to delta (4.5 times the noise of 0.01 at delta 0.05); stable-up-to-delta bounds that. The slope "
+            "is taken from 0.0125 on: at 0.001 the error is 0 for two seeds of five, which has no logarithm; there the bound "
+            "alone is tested. It overtakes reducing each line anew from 15 lines (delta 0.1) and gudhi from 25 (0.05) in "
+            "processor time; at 1,005 lines it takes a tenth and a sixth (benchmarks/overtaking.py). The barcode of the "
+            "nearest line is closer to the truth, by a third; MMA adds the summands, which separate barcodes lack.",
             claims=[
                 Claim(
                     "exact-on-intervals",
-                    (worst(corner("mma", delta=0.0125)) <= 1)
-                    & (worst(corner("mma-greedy-matching", delta=0.0125)) > 1),
+                    (worst(corner("mma", **fine)) <= 1) & (worst(corner("mma-greedy-matching", **fine)) > 1),
                     says="On interval modules candidates are within delta of the truth; matching by nearness mixes them.",
                     published="proved",
                     seeds=10,
                 ),
                 Claim(
                     "error-scales-with-delta",
-                    within(slope(error("mma"), over="delta", at=DELTAS), of=1.0, tol=0.3)
-                    & (worst(error("mma", delta=0.0125)) <= 0.0125)
+                    within(slope(error("mma"), over="delta", at=DELTAS[2:]), of=1.0, tol=0.3)
+                    & (worst(error("mma", delta=0.001)) <= 0.001)
                     & (worst(error("mma", delta=0.1)) <= 0.1),
                     says="The error is controlled by the spacing of the lines.",
                     published="at most delta",
@@ -241,7 +241,7 @@ def assay_papers() -> list[Paper]:
                 ),
                 Claim(
                     "vineyard-is-cheaper",
-                    additions("mma", delta=0.0125) / additions("nearest-line-fibered-barcode", delta=0.0125) < 0.5,
+                    additions("mma", **fine) / additions("nearest-line-fibered-barcode", **fine) < 0.5,
                     says="Updating along the lines costs less than reducing anew on each.",
                 ),
             ],

@@ -133,6 +133,14 @@ def assay_papers() -> list[Paper]:
             year=2023,
             arxiv="2304.12875",
             family="numerics",
+            notes="Fewer-evaluations: TnALE needs 0.44 [0.22, 0.86] of TNLS's evaluations on tensor rings of order 4 to 6, "
+            "which 5 seeds do not decide after Holm's correction. Growth: TNLS's exponent exceeds TnALE's by 0.80 [0.45, 1.14] "
+            "over 4 to 12 ranks, again short of the margin of 0.5 for sure; TnALE's own is 1.09 over 4 to 400. "
+            "It overtakes TNLS from 4 ranks (13 against 54 evaluations); from 40 on TNLS does not reach the target in 20,000, "
+            "TnALE in 165. Asking the ends of a range alone saves nothing with ranks of 1 to 4: the ratio is 1.05 [0.50, 2.23]. "
+            "It does not overtake plain coordinate descent with restarts, which is the same idea without the round trip "
+            "(155 against 116 evaluations at 40 ranks, 53 against 34 at 12; benchmarks/overtaking.py). planted-chains "
+            "stands for orders beyond 6, where least squares would take hours; its errors are separable.",
             claims=[
                 Claim(
                     "fewer-evaluations",
