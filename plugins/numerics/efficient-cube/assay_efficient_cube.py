@@ -10,7 +10,7 @@ from assay import Claim, Model, Paper, hookimpl, score, trend
 from assay_numerics.goal_puzzles import Ints, Puzzle, States, best_first
 from torch import Tensor, nn
 
-SAMPLES = (10_000, 30_000, 100_000, 300_000)
+SAMPLES = (3_000, 10_000, 30_000, 100_000, 300_000)
 BATCH = 1000
 
 
@@ -64,13 +64,13 @@ class EfficientCube:
     beam: int = 256
     net: nn.Module = field(init=False)
 
-    def train(self, puzzle: Puzzle, rng: np.random.Generator) -> None:
+    def train(self, puzzle: Puzzle, states: int, rng: np.random.Generator) -> None:
         """Fit the classifier, one pass over fresh scrambles."""
         self.net = network(puzzle, len(puzzle.inverse))
         optimiser = torch.optim.Adam(self.net.parameters(), lr=1e-3)
-        for _ in range(self.n_states // BATCH):
-            states, labels = walks(puzzle, BATCH, rng)
-            loss = nn.functional.cross_entropy(self.net(one_hot(puzzle, states)), torch.as_tensor(labels))
+        for _ in range(min(self.n_states, states) // BATCH):
+            seen, labels = walks(puzzle, BATCH, rng)
+            loss = nn.functional.cross_entropy(self.net(one_hot(puzzle, seen)), torch.as_tensor(labels))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -112,22 +112,22 @@ class ValueSearch:
     weight: float = 0.6
     net: nn.Module = field(init=False)
 
-    def train(self, puzzle: Puzzle, rng: np.random.Generator) -> None:
+    def train(self, puzzle: Puzzle, states: int, rng: np.random.Generator) -> None:
         """Fit by approximate value iteration."""
         self.net, target = network(puzzle, 1), network(puzzle, 1)
         optimiser = torch.optim.Adam(self.net.parameters(), lr=1e-3)
-        for step in range(self.n_states // BATCH):
+        for step in range(min(self.n_states, states) // BATCH):
             if step % 20 == 0:
                 target.load_state_dict(self.net.state_dict())
                 target.eval()
-            states, _ = walks(puzzle, BATCH, rng)
-            after, legal = puzzle.children(states)
+            seen, _ = walks(puzzle, BATCH, rng)
+            after, legal = puzzle.children(seen)
             with torch.no_grad():
                 flat = after.reshape(-1, after.shape[-1])
                 costs = target(one_hot(puzzle, flat))[:, 0].clamp_min(0) * torch.as_tensor(~puzzle.solved(flat))
-                costs = costs.view(len(states), -1).masked_fill(torch.as_tensor(~legal), torch.inf)
-                goal = (1 + costs.amin(1)) * torch.as_tensor(~puzzle.solved(states))
-            loss = (self.net(one_hot(puzzle, states))[:, 0] - goal).square().mean()
+                costs = costs.view(len(seen), -1).masked_fill(torch.as_tensor(~legal), torch.inf)
+                goal = (1 + costs.amin(1)) * torch.as_tensor(~puzzle.solved(seen))
+            loss = (self.net(one_hot(puzzle, seen))[:, 0] - goal).square().mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -164,6 +164,11 @@ def assay_papers() -> list[Paper]:
             year=2021,
             arxiv="2106.03157",
             family="numerics",
+            notes="Bidirectional breadth-first search learns nothing and solves every state of all three puzzles by a shortest "
+            "path within the budget, a pocket cube in some 3,100 nodes: at these sizes there is nothing for a learner to "
+            "overtake, and the claims compare learners. On a pilot seed of the 8-puzzle 3,000, 10,000, 30,000 and 100,000 "
+            "training states solve 3, 60, 100 and 100 %, with gaps of 0.25, 0.05, 0.02 and 0.003: below 30,000 the gap is "
+            "that of the easier states, which works against data-scaling and not for it.",
             claims=[
                 Claim(
                     "near-optimal",

@@ -64,7 +64,7 @@ def test_short_scrambles_are_solved(solver):
     torch.manual_seed(0)
     data = pocket_cube(0, "smoke")
     puzzle = data.puzzle()
-    solver.train(puzzle, np.random.default_rng(0))
+    solver.train(puzzle, 300_000, np.random.default_rng(0))
     for state, optimal in zip(data.states, data.optimal, strict=True):
         moves, nodes = solver.solve(puzzle, state, 10_000)
         at = state[None]

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from assay_learning_to_relax import ChebCB, TsallisINF, best_omega, dense_radius, jacobi_radius, sor_radius
+from assay_numerics.linear_stream import TOLERANCE, coupling, sor_iterations
+from scipy.sparse import csr_matrix
 
 OMEGAS = np.linspace(1, 1.9, 5)
 
@@ -56,3 +58,21 @@ def test_no_omega_converges_faster_than_youngs():
     beta = jacobi_radius(20, 0.1)
     star = sor_radius(best_omega(beta) + 1e-12, beta)
     assert all(sor_radius(w, beta) >= star - 1e-9 for w in np.linspace(1, 1.99, 200))
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("omega", [1.0, 1.5, 1.9])
+def test_sweeps_agree_with_pyamg(omega):
+    relaxation = pytest.importorskip("pyamg.relaxation.relaxation")
+    side, shift, rng = 6, 0.1, np.random.default_rng(0)
+    to_red, red, black = coupling(side)
+    a = (4 + shift) * np.eye(side * side)
+    a[np.ix_(red, black)] -= to_red.toarray()
+    a[np.ix_(black, red)] -= to_red.toarray().T
+    order = np.concatenate([red, black])
+    p, b = csr_matrix(a[np.ix_(order, order)]), rng.standard_normal(side * side)
+    x, sweeps = np.zeros(side * side), 0
+    while np.linalg.norm(b[order] - p @ x) > TOLERANCE * np.linalg.norm(b):
+        relaxation.sor(p, x, b[order], omega)
+        sweeps += 1
+    assert sor_iterations(np.array([shift]), b[None], omega)[0] == sweeps

@@ -163,6 +163,10 @@ def assay_papers() -> list[Paper]:
             year=2024,
             arxiv="2410.08304",
             family="numerics",
+            notes="Sums of squares by semidefinite programming (cvxpy), what a user would pick, certify 85 % of 20 backward "
+            "and 95 % of 20 forward fields of a pilot without training; the claims compare with lookup and linearisation. "
+            "The verifier refuses what it cannot decide, so that rates are lower bounds. A token is a monomial whole, and "
+            "12,000 backward pairs with 600 steps stand for a million and days of a GPU.",
             claims=[
                 Claim(
                     "backward-is-sound",

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import torch
 from assay_lyapunov_transformer import LONGEST, Learned, tokens
-from assay_numerics.lyapunov import NearestPair, QuadraticLMI, backward, descent, forward, is_valid, polynomial_fields
+from assay_numerics.lyapunov import (
+    NearestPair,
+    QuadraticLMI,
+    backward,
+    descent,
+    form_is_nonnegative,
+    forward,
+    is_valid,
+    polynomial_fields,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,3 +101,21 @@ def test_a_translator_learns_pairs_by_heart():
     solver.train(pairs, (), 60, Surroundings())
     first = [candidates[0] for candidates in solver.propose([pair.field for pair in pairs], 3)]
     assert np.mean([v == pair.v for v, pair in zip(first, pairs, strict=True)]) > 0.8
+
+
+@pytest.mark.peer
+def test_forms_are_nonnegative_exactly_when_cvxpy_finds_squares():
+    """A form of two variables is nonnegative if and only if it is a sum of squares."""
+    cp = pytest.importorskip("cvxpy")
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        form = {(i, 4 - i): int(c) for i, c in enumerate(rng.integers(-3, 5, 5)) if c}
+        gram, margin = cp.Variable((3, 3), PSD=True), cp.Variable()
+        limits = [
+            cp.sum([gram[r, s] for r in range(3) for s in range(3) if r + s == i])
+            == form.get((i, 4 - i), 0) + margin * [1, 0, 2, 0, 1][i]
+            for i in range(5)
+        ]
+        cp.Problem(cp.Minimize(margin), limits).solve(solver="CLARABEL")
+        if abs(margin.value) > 1e-6:  # the form less its least value on the circle
+            assert form_is_nonnegative(form) == (margin.value < 0)

@@ -55,3 +55,15 @@ def test_near_numbers_have_near_vectors_and_far_ones_have_not(x):
 def test_a_typo_moves_a_string_less_than_another_word():
     atoms = SoftAtoms(512, np.random.default_rng(0))
     assert atoms("kilometre") @ atoms("kilometer") > atoms("kilometre") @ atoms("potato") + 0.2
+
+
+@pytest.mark.peer
+def test_bundles_are_cleaned_up_as_by_torchhd():
+    torchhd = pytest.importorskip("torchhd")
+    made, torch = built(soft=False), pytest.importorskip("torch")
+    leaves = np.stack([made.encode(word) for word in ("one", "two", "three", "four", "five")])
+    bundle = made.encode({"a": "two", "b": "five"})
+    theirs = torchhd.bundle(*(torch.tensor(made.bind(k, leaves[i])) for k, i in (("a", 1), ("b", 4))))
+    np.testing.assert_allclose(bundle, theirs / theirs.norm(), atol=1e-9)
+    found = torchhd.cosine_similarity(torch.tensor(made.query(bundle, ("b",))), torch.tensor(leaves))
+    assert int(found.argmax()) == int((leaves @ made.query(bundle, ("b",))).argmax()) == 4

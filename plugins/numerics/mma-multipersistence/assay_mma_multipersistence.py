@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from assay import Claim, Model, Paper, hookimpl, score, slope, within, worst
@@ -103,9 +102,7 @@ class Vineyard:
         if q in self.matrix:
             self.matrix[q].swap_columns(first, second)
         changed = q + 1 in self.matrix and self.matrix[q + 1].swap_rows(first, second)
-        if (
-            changed and q == self.data.degree
-        ):  # at the crossing both are born together: each vine goes on with its death
+        if changed and q == self.data.degree:  # born together at the crossing: each vine goes on with its death
             self.vine[first], self.vine[second] = self.vine[second], self.vine[first]
 
     def bars(self, offset: float) -> Array:
@@ -173,20 +170,20 @@ class MMA:
 
 def _nearest(barcodes: list[Array]) -> Array:
     """Return bars (lines, k, 2) matched between neighbouring lines at least total sup distance, new ones at the end."""
-    width = sum(len(bars) for bars in barcodes)
-    found, open_vines, made = np.full((len(barcodes), width, 2), np.nan), list[int](), 0
+    found, open_vines = list[Array](), list[int]()
     for line, bars in enumerate(barcodes):
         ends = np.where(np.isinf(bars), 10.0, bars)
-        before = found[line - 1, open_vines] if open_vines else np.empty((0, 2))
+        before = np.array([found[vine][line - 1] for vine in open_vines]).reshape(-1, 2)
         cost = np.abs(np.where(np.isinf(before), 10.0, before)[:, None] - ends).max(-1)
         rows, columns = linear_sum_assignment(cost)
         vines = {int(c): open_vines[r] for r, c in zip(rows.tolist(), columns.tolist(), strict=True)}
         for c in range(len(bars)):
             if c not in vines:
-                vines[c], made = made, made + 1
-            found[line, vines[c]] = bars[c]
+                vines[c] = len(found)
+                found.append(np.full((len(barcodes), 2), np.nan))
+            found[vines[c]][line] = bars[c]
         open_vines = [vines[c] for c in range(len(bars))]
-    return found[:, :made]
+    return np.stack(found, axis=1)
 
 
 @hookimpl
@@ -199,11 +196,10 @@ def assay_models() -> list[Model]:
 @hookimpl
 def assay_papers() -> list[Paper]:
     """Return the paper with its claims."""
-    task = "numerics/bifiltrations"
-    error, corner, ratio, additions = (
-        score(name, task=task) for name in ("fibered_error", "summand_error", "stability_ratio", "column_additions")
-    )
-    corner = partial(corner, dataset="rectangle-modules")
+    task, fine = "numerics/bifiltrations", {"delta": 0.0125}
+    names = "fibered_error", "stability_ratio", "column_additions"
+    error, ratio, additions = (score(name, task=task) for name in names)
+    corner = score("summand_error", task=task, dataset="rectangle-modules")
     return [
         Paper(
             "mma-multipersistence",
@@ -211,21 +207,24 @@ def assay_papers() -> list[Paper]:
             year=2022,
             arxiv="2206.02026",
             family="numerics",
-            notes="Strict stability is lost where the perturbed vineyard pairs births otherwise on one side of a crossing: "
-            "a corner then moves by up to delta. The barcode of the nearest line is closer to the truth than the summands "
-            "are, by about half; what MMA adds is the summands themselves, which no set of separate barcodes has.",
+            notes="stable fails: a perturbed vineyard may pair births otherwise on one side of a crossing, and a corner then "
+            "moves by up to delta (4.5 times the noise of 0.01 at delta 0.05); stable-up-to-delta bounds that. The slope "
+            "is taken from 0.0125 on: at 0.001 the error is 0 for two seeds of five, which has no logarithm; there the bound "
+            "alone is tested. It overtakes reducing each line anew from 15 lines (delta 0.1) and gudhi from 25 (0.05) in "
+            "processor time; at 1,005 lines it takes a tenth and a sixth (benchmarks/overtaking.py). The barcode of the "
+            "nearest line is closer to the truth, by a third; MMA adds the summands, which separate barcodes lack.",
             claims=[
                 Claim(
                     "exact-on-intervals",
-                    (worst(corner("mma", delta=0.0125)) <= 1)
-                    & (worst(corner("mma-greedy-matching", delta=0.0125)) > 1),
+                    (worst(corner("mma", **fine)) <= 1) & (worst(corner("mma-greedy-matching", **fine)) > 1),
                     says="On interval modules candidates are within delta of the truth; matching by nearness mixes them.",
                     published="proved",
+                    seeds=10,
                 ),
                 Claim(
                     "error-scales-with-delta",
-                    within(slope(error("mma"), over="delta", at=DELTAS), of=1.0, tol=0.3)
-                    & (worst(error("mma", delta=0.0125)) <= 0.0125)
+                    within(slope(error("mma"), over="delta", at=DELTAS[2:]), of=1.0, tol=0.3)
+                    & (worst(error("mma", delta=0.001)) <= 0.001)
                     & (worst(error("mma", delta=0.1)) <= 0.1),
                     says="The error is controlled by the spacing of the lines.",
                     published="at most delta",
@@ -242,7 +241,7 @@ def assay_papers() -> list[Paper]:
                 ),
                 Claim(
                     "vineyard-is-cheaper",
-                    additions("mma", delta=0.0125) / additions("nearest-line-fibered-barcode", delta=0.0125) < 0.5,
+                    additions("mma", **fine) / additions("nearest-line-fibered-barcode", **fine) < 0.5,
                     says="Updating along the lines costs less than reducing anew on each.",
                 ),
             ],

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 from assay import Claim, Context, Metric, Model, Paper, hookimpl, score, slope, worst
-from assay_numerics.discrete_search import Rings, State
+from assay_numerics.discrete_search import Ranked, State
 
-SIZES = (4, 5, 6)
+SIZES = (4, 6, 8, 10, 12)
+"""Numbers of ranks up to which sampling reaches the target within the budget."""
+WIDE = (4, 12, 40, 120, 400)
 
 
 @dataclass
@@ -27,12 +29,12 @@ class TnALE:
     restarts: int = 20
     rises: list[float] = field(default_factory=lambda: [0.0], init=False)
 
-    def search(self, problem: Rings, rng: np.random.Generator) -> None:
+    def search(self, problem: Ranked, rng: np.random.Generator) -> None:
         """Search, again from other starts while the budget lasts."""
         for _ in range(self.restarts):
             self._descend(problem, problem.initial(rng))
 
-    def _descend(self, problem: Rings, state: State) -> None:
+    def _descend(self, problem: Ranked, state: State) -> None:
         value, first = problem.objective(state), True
         while True:
             before = value
@@ -47,7 +49,7 @@ class TnALE:
                 return
             first = False
 
-    def _candidates(self, problem: Rings, state: State, i: int, first: bool) -> Sequence[int]:
+    def _candidates(self, problem: Ranked, state: State, i: int, first: bool) -> Sequence[int]:
         """Return the values to enumerate for a variable."""
         if i == 0:
             return problem.swapped(state[0])
@@ -60,11 +62,11 @@ class TnALE:
         for rank in (low, high):
             trial = (*state[:i], rank, *state[i + 1 :])
             value = problem.objective(trial)
-            logs[rank] = math.log(max((value - shares(problem, trial)) / 20, 1e-12))
+            logs[rank] = math.log(max((value - problem.share(trial)) / 20, 1e-12))
 
         def predicted(rank: int) -> float:
             log = logs[low] + (logs[high] - logs[low]) * (rank - low) / (high - low)
-            return shares(problem, (*state[:i], rank, *state[i + 1 :])) + 20 * math.exp(log)
+            return problem.share((*state[:i], rank, *state[i + 1 :])) + 20 * math.exp(log)
 
         return sorted({low, high, min(range(low, high + 1), key=predicted)})
 
@@ -73,20 +75,14 @@ class TnALE:
         return {"rises": self.rises}
 
 
-def shares(problem: Rings, state: State) -> float:
-    """Return core parameters / tensor entries: known without an evaluation."""
-    ranks = state[1:]
-    return sum(3 * a * b for a, b in zip(ranks, (*ranks[1:], ranks[0]), strict=True)) / problem.tensor.size
-
-
 @dataclass
 class TNLS:
     """The rival (Li et al. 2022): sample a neighbourhood of all variables together, move to the best, narrow it."""
 
     samples: int = 60
-    restarts: int = 20
+    restarts: int = 100
 
-    def search(self, problem: Rings, rng: np.random.Generator) -> None:
+    def search(self, problem: Ranked, rng: np.random.Generator) -> None:
         """Search, again from other starts while the budget lasts."""
         for _ in range(self.restarts):
             state, spread = problem.initial(rng), 1.0
@@ -98,18 +94,18 @@ class TNLS:
                     state, value = best, problem.objective(best)
                 spread *= 0.9
 
-    def _near(self, problem: Rings, state: State, spread: float, rng: np.random.Generator) -> State:
+    def _near(self, problem: Ranked, state: State, spread: float, rng: np.random.Generator) -> State:
         ranks = np.rint(np.array(state[1:]) + spread * rng.standard_normal(len(state) - 1))
         order = state[0]
-        if rng.random() < 0.5:
-            order = int(rng.choice(problem.swapped(order)))
+        if rng.random() < 0.5 and (others := problem.swapped(order)):
+            order = int(rng.choice(others))
         return (order, *np.clip(ranks, problem.RANKS[0], problem.RANKS[-1]).astype(int).tolist())
 
 
 @hookimpl
 def assay_models() -> list[Model]:
     """Return the entrants."""
-    task, rings = "numerics/discrete-search", ("planted-tensor-rings",)
+    task, rings = "numerics/discrete-search", ("planted-tensor-rings", "planted-chains")
     return [
         Model("tnale", task, TnALE, datasets=rings),
         Model("tnale-no-interpolation", task, TnALE, {"interpolate": False}, ablates="tnale", datasets=rings),
@@ -128,6 +124,7 @@ def assay_papers() -> list[Paper]:
     """Return the paper with its claims."""
     task, rings = "numerics/discrete-search", "planted-tensor-rings"
     count = score("evaluations_to_target", task=task, dataset=rings)
+    many = score("evaluations_to_target", task=task, dataset="planted-chains")
     rise = score("largest_rise", task=task, dataset=rings)
     return [
         Paper(
@@ -136,6 +133,14 @@ def assay_papers() -> list[Paper]:
             year=2023,
             arxiv="2304.12875",
             family="numerics",
+            notes="Fewer-evaluations: TnALE needs 0.44 [0.22, 0.86] of TNLS's evaluations on tensor rings of order 4 to 6, "
+            "which 5 seeds do not decide after Holm's correction. Growth: TNLS's exponent exceeds TnALE's by 0.80 [0.45, 1.14] "
+            "over 4 to 12 ranks, again short of the margin of 0.5 for sure; TnALE's own is 1.09 over 4 to 400. "
+            "It overtakes TNLS from 4 ranks (13 against 54 evaluations); from 40 on TNLS does not reach the target in 20,000, "
+            "TnALE in 165. Asking the ends of a range alone saves nothing with ranks of 1 to 4: the ratio is 1.05 [0.50, 2.23]. "
+            "It does not overtake plain coordinate descent with restarts, which is the same idea without the round trip "
+            "(155 against 116 evaluations at 40 ranks, 53 against 34 at 12; benchmarks/overtaking.py). planted-chains "
+            "stands for orders beyond 6, where least squares would take hours; its errors are separable.",
             claims=[
                 Claim(
                     "fewer-evaluations",
@@ -144,7 +149,8 @@ def assay_papers() -> list[Paper]:
                 ),
                 Claim(
                     "polynomial-vs-exponential",
-                    slope(count("tnls"), over="size", at=SIZES) - slope(count("tnale"), over="size", at=SIZES) > 0.5,
+                    (slope(many("tnls"), over="size", at=SIZES) - slope(many("tnale"), over="size", at=SIZES) > 0.5)
+                    & (slope(many("tnale"), over="size", at=WIDE) < 2),
                     says="Sampling needs 2^N evaluations, alternating enumeration O(N^2 R).",
                     published="proved under assumptions on the objective",
                 ),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from assay_numerics.discrete_search import Rings, Spent, c3_c4_free_graphs, planted_tensor_rings
 from assay_numerics.tensor_rings import contract, cyclic_orders, parameters, planted, relative_error
-from assay_tnale import TNLS, TnALE, shares
+from assay_tnale import TNLS, TnALE
 
 
 def test_a_ring_is_the_trace_of_its_matrix_products():
@@ -44,8 +44,8 @@ def test_repeated_states_are_free_and_new_ones_beyond_the_budget_raise():
 
 def test_shares_are_the_parameters_over_the_entries():
     made, state = problem(), (0, 2, 3, 1, 4)
-    assert shares(made, state) == parameters(state[1:]) / 81
-    assert made.value(state) == pytest.approx(shares(made, state) + 20 * made.parts(state)[1])
+    assert made.share(state) == parameters(state[1:]) / 81
+    assert made.value(state) == pytest.approx(made.share(state) + 20 * made.error(state))
 
 
 @pytest.mark.parametrize("searcher", [TnALE(), TnALE(interpolate=False), TNLS()])

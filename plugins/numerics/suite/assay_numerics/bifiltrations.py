@@ -13,10 +13,11 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from assay_numerics.common import clocked, generator, no_source
+from assay_numerics.common import generator, library, no_source
 
 Array = NDArray[np.float64]
-DELTAS = (0.0125, 0.025, 0.05, 0.1)
+DELTAS = (0.001, 0.005, 0.0125, 0.025, 0.05, 0.1)
+"""Spacings of the lines: two decades."""
 DEFAULT, HELD_OUT, NOISE = 0.05, 30, 0.01
 """Spacing at which stability is measured, lines kept out of the grid, sup-norm of the perturbation."""
 
@@ -190,7 +191,10 @@ def grid(delta: float) -> Array:
 
 
 def run(entrant: Entrant, data: Bifiltration, ctx: Context) -> Mapping[str, Any]:
-    """Approximate from grids of lines of every spacing, and compare with the truth on lines between them."""
+    """Approximate from grids of lines of every spacing, and compare with the truth on lines between them.
+
+    A method with `counts` False (a library) tells no column additions.
+    """
     method = entrant.build()
     tests = ctx.rng("lines").uniform(-0.5, 0.5, HELD_OUT)
     truth = [barcode(data, t, Work()) for t in tests]
@@ -198,11 +202,13 @@ def run(entrant: Entrant, data: Bifiltration, ctx: Context) -> Mapping[str, Any]
     conditions = []
     for delta in DELTAS:
         work = Work()
-        with clocked(ctx):
+        with ctx.timer("predict"):
             module: Module = method.approximate(data, grid(delta), work)
         found = [module.bars_on(t) for t in tests]
         errors = [bottleneck(bars, true) for bars, true in zip(found, truth, strict=True)]
-        fields: dict[str, Any] = {"errors": np.array(errors), "delta": delta, "additions": work.additions}
+        fields: dict[str, Any] = {"errors": np.array(errors), "delta": delta}
+        if getattr(method, "counts", True):
+            fields["additions"] = work.additions
         if data.rectangles is not None:
             fields |= {"corners": module.corners(), "rectangles": data.rectangles}
         if delta == DEFAULT:
@@ -241,6 +247,37 @@ class NearestLine:
 
 
 @dataclass(frozen=True)
+class GudhiLines:
+    """Baseline: the same barcodes from gudhi's simplex tree.
+
+    Edges are halved by a new vertex of their own grade, so that two edges may join the same vertices.
+    """
+
+    counts: bool = False
+
+    def approximate(self, data: Bifiltration, offsets: Array, work: Work) -> Lines:
+        """Return the barcodes."""
+        gudhi = library("gudhi", "topology")
+        return Lines(offsets, [self._barcode(gudhi, data, t) for t in offsets.tolist()])
+
+    def _barcode(self, gudhi: Any, data: Bifiltration, offset: float) -> Array:
+        tree, (vertices, edges), born = gudhi.SimplexTree(), data.faces[:2], [values(g, offset) for g in data.grades]
+        for v in range(len(vertices)):
+            tree.insert([v], float(born[0][v]))
+        for e, (a, b) in enumerate(edges):
+            if data.degree:
+                tree.insert([a, b], float(born[1][e]))
+                continue
+            middle = len(vertices) + e
+            for simplex in ([middle], [a, middle], [b, middle]):
+                tree.insert(simplex, float(born[1][e]))
+        for t, faces in enumerate(data.faces[2] if data.degree else ()):
+            tree.insert(sorted({v for e in faces for v in edges[e]}), float(born[2][t]))
+        tree.compute_persistence(min_persistence=-1, persistence_dim_max=True)
+        return clean(tree.persistence_intervals_in_dimension(data.degree).reshape(-1, 2))
+
+
+@dataclass(frozen=True)
 class Lines:
     """Barcodes by line."""
 
@@ -257,7 +294,7 @@ class Lines:
 
 
 ID = "numerics/bifiltrations"
-MODELS = [Model("nearest-line-fibered-barcode", ID, NearestLine)]
+MODELS = [Model("nearest-line-fibered-barcode", ID, NearestLine), Model("gudhi-lines", ID, GudhiLines)]
 METRICS = [
     Metric("fibered_error", fibered_error, ("errors",), "down", "grade", bounds=(0, np.inf)),
     Metric("summand_error", summand_error, ("corners", "rectangles", "delta"), "down", "delta", bounds=(0, np.inf)),
@@ -292,6 +329,6 @@ TASK = Task(
     contract="build() gives a method: approximate(bifiltration, offsets (L,) ascending, work) returns a module with "
     "bars_on(offset) -> (k, 2) and corners() -> (k, 2, 2); column additions are counted in work.",
     budgets={"smoke": {}, "small": {}, "full": {}},
-    baselines=("nearest-line-fibered-barcode",),
+    baselines=("nearest-line-fibered-barcode", "gudhi-lines"),
     conditions={"delta": DELTAS},
 )

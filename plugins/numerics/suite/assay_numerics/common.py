@@ -1,13 +1,13 @@
-"""What the arenas of this family share: their generators, their clock and their refusal of files they cannot read."""
+"""What the arenas of this family share: their generators, their refusal of files they cannot read, and of what is missing."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import importlib
+from typing import Any
 from zlib import crc32
 
 import numpy as np
-from assay import AssayError, Context
+from assay import AssayError
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
@@ -23,10 +23,11 @@ def no_source(name: str, scale: str, source: str | None) -> None:
         raise AssayError(f"{name} is drawn at smoke and small; at full give your own data by --data")
 
 
-@contextlib.contextmanager
-def clocked(ctx: Context) -> Iterator[list[float]]:
-    """Add the block's wall seconds to the cost `predict_seconds`, and append them to the list that is given."""
-    before, elapsed = ctx.costs.get("predict_seconds", 0.0), list[float]()
-    with ctx.timer("predict"):
-        yield elapsed
-    elapsed.append(ctx.costs["predict_seconds"] - before)
+def library(module: str, extra: str) -> Any:
+    """Return a module that a baseline wraps; raise AssayError that names the extra which brings it when it is missing."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise AssayError(
+            f'this baseline needs {module.partition(".")[0]}: pip install "assay-numerics[{extra}]" ({error})'
+        ) from error

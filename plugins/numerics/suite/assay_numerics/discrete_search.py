@@ -11,7 +11,7 @@ import numpy as np
 from assay import AssayError, Context, Dataset, Entrant, Metric, Model, Task
 
 from assay_numerics import tensor_rings
-from assay_numerics.common import clocked, generator, no_source
+from assay_numerics.common import generator, no_source
 from assay_numerics.short_cycles import Adjacency, violations
 
 State = tuple[int, ...]
@@ -19,7 +19,12 @@ MOST_EDGES = (0, 1, 2, 3, 5, 6, 8, 10, 12, 15, 16, 18, 21, 23, 26, 28, 31, 34, 3
 """Edges of the largest graphs without 3- and 4-cycles on 1, 2, .. nodes (OEIS A006856)."""
 GRAPH_SIZES = {"smoke": (8,), "small": (10, 12, 14, 16, 20, 23, 26)}
 RING_SIZES = {"smoke": (4,), "small": (4, 5, 6)}
-BUDGETS = {"graphs": {"smoke": 500, "small": 5000}, "rings": {"smoke": 60, "small": 400}}
+CHAIN_SIZES = {"smoke": (4, 6), "small": (4, 6, 8, 10, 12, 40, 120, 400)}
+BUDGETS = {
+    "graphs": {"smoke": 500, "small": 5000},
+    "rings": {"smoke": 60, "small": 400},
+    "chains": {"smoke": 200, "small": 20_000},
+}
 
 
 class Spent(Exception):
@@ -106,14 +111,34 @@ class Graphs(Problem):
         self.evaluations += other.evaluations
 
 
-class Rings(Problem):
+class Ranked(Problem):
+    """A search for the ranks of a ring: value = share of parameters + 20 times an error. State: (order, ranks ..)."""
+
+    RANKS = (1, 2, 3, 4)
+
+    def share(self, state: State) -> float:
+        """Return what the structure costs beside its error; known without an evaluation."""
+        raise NotImplementedError
+
+    def error(self, state: State) -> float:
+        """Return the error of the structure, uncounted."""
+        raise NotImplementedError
+
+    def value(self, state: State) -> float:
+        """Return the value of (order, ranks ..)."""
+        return self.share(state) + 20 * self.error(state)
+
+    def swapped(self, order: int) -> list[int]:
+        """Return the orders that differ from one by two neighbours changing places."""
+        raise NotImplementedError
+
+
+class Rings(Ranked):
     """Structures of a tensor ring: the order of the modes (an index into `orders`) and a rank in 1..4 between each two.
 
     Value: core parameters / tensor entries + 20 times the relative error of alternating least squares. `known` is the
     value of the structure that was planted.
     """
-
-    RANKS = (1, 2, 3, 4)
 
     def __init__(self, modes: int, ranks: Sequence[int], order: int, rng: np.random.Generator, budget: int) -> None:
         self.modes, self.orders = modes, tensor_rings.cyclic_orders(modes)
@@ -122,16 +147,13 @@ class Rings(Problem):
         self.planted = (order, *ranks)
         self.known = self.value(self.planted)
 
-    def parts(self, state: State) -> tuple[float, float]:
-        """Return parameters / entries and the relative error of a state, uncounted; equal for equal states."""
-        order, *ranks = state
-        share = tensor_rings.parameters(ranks) / self.tensor.size
-        return share, tensor_rings.relative_error(self.tensor, self.orders[order], ranks)
+    def share(self, state: State) -> float:
+        """Return core parameters / tensor entries."""
+        return tensor_rings.parameters(state[1:]) / self.tensor.size
 
-    def value(self, state: State) -> float:
-        """Return the value of (order, ranks ..)."""
-        share, error = self.parts(state)
-        return share + 20 * error
+    def error(self, state: State) -> float:
+        """Return the relative error of alternating least squares; equal for equal states."""
+        return tensor_rings.relative_error(self.tensor, self.orders[state[0]], state[1:])
 
     def swapped(self, order: int) -> list[int]:
         """Return the orders that differ from one by two neighbours changing places."""
@@ -142,6 +164,30 @@ class Rings(Problem):
             modes[i], modes[j] = modes[j], modes[i]
             found[self.orders.index(tensor_rings.canonical(modes))] = None
         return [o for o in found if o != order]
+
+
+class Chains(Ranked):
+    """Ranks alone, one order, and an error that is a sum over the ranks: 1 / (3 modes) for each rank unit that is missing.
+
+    What is planted is the one optimum: a unit less saves at most a tenth of what its error costs.
+    """
+
+    def __init__(self, ranks: Sequence[int], budget: int) -> None:
+        super().__init__([(0,), *[self.RANKS] * len(ranks)], budget)
+        self.planted = np.array(ranks)
+        self.known = self.value((0, *ranks))
+
+    def share(self, state: State) -> float:
+        """Return core parameters / the most that they can be."""
+        return tensor_rings.parameters(state[1:]) / (tensor_rings.SIZE * self.RANKS[-1] ** 2 * len(self.planted))
+
+    def error(self, state: State) -> float:
+        """Return the missing units of rank, at most 1."""
+        return float(np.maximum(self.planted - state[1:], 0).sum() / (3 * len(self.planted)))
+
+    def swapped(self, order: int) -> list[int]:
+        """Return none: there is one order."""
+        return []
 
 
 @dataclass(frozen=True)
@@ -159,6 +205,8 @@ class Problems:
             return Graphs(size, self.budget)
         rng = generator(self.seed, f"planted-tensor-rings {size}")
         ranks = rng.choice([1, 2, 3], size, p=[0.2, 0.5, 0.3]).tolist()
+        if self.kind == "chains":
+            return Chains(ranks, self.budget)
         order = int(rng.integers(len(tensor_rings.cyclic_orders(size))))
         return Rings(size, ranks, order, rng, self.budget)
 
@@ -175,6 +223,12 @@ def planted_tensor_rings(seed: int, scale: str, source: str | None = None) -> Pr
     return Problems("rings", RING_SIZES[scale], seed, BUDGETS["rings"][scale])
 
 
+def planted_chains(seed: int, scale: str, source: str | None = None) -> Problems:
+    """Return the search for 4 to 400 planted ranks, two decades of sizes, with a separable error (4 and 6 at smoke)."""
+    no_source("planted-chains", scale, source)
+    return Problems("chains", CHAIN_SIZES[scale], seed, BUDGETS["chains"][scale])
+
+
 def run(entrant: Entrant, data: Problems, ctx: Context) -> Mapping[str, Any]:
     """Search at every size with the same budget of evaluations; a searcher with `largest` is spared larger ones."""
     conditions: list[Any] = []
@@ -184,7 +238,7 @@ def run(entrant: Entrant, data: Problems, ctx: Context) -> Mapping[str, Any]:
             continue
         problem = data.make(size)
         try:
-            with clocked(ctx):
+            with ctx.timer("predict"):
                 searcher.search(problem, ctx.rng(f"{size}"))
         except Spent:
             pass
@@ -223,12 +277,45 @@ class Uniform:
 
     def search(self, problem: Problem, rng: np.random.Generator) -> None:
         """Search until Spent."""
+        sizes = np.array([len(domain) for domain in problem.domains])
         for _ in range(20 * problem.budget):
-            problem.objective(tuple(int(rng.choice(domain)) for domain in problem.domains))
+            picked = (rng.random(len(sizes)) * sizes).astype(int).tolist()
+            problem.objective(tuple(domain[i] for domain, i in zip(problem.domains, picked, strict=True)))
+
+
+@dataclass(frozen=True)
+class Evolution:
+    """Baseline: scipy.optimize.differential_evolution over indices into the domains, 40 states, begun anew when it settles."""
+
+    states: int = 40
+
+    def search(self, problem: Problem, rng: np.random.Generator) -> None:
+        """Search until Spent, or for 20 populations."""
+        from scipy.optimize import differential_evolution
+
+        most = np.array([len(domain) - 1 for domain in problem.domains])
+        free = np.flatnonzero(most)  # scipy refuses a variable without choice
+
+        def value(x: Any) -> float:
+            index = np.zeros(len(most), dtype=int)
+            index[free] = np.rint(x)
+            return problem.objective(tuple(d[i] for d, i in zip(problem.domains, index.tolist(), strict=True)))
+
+        for _ in range(20):
+            begin = rng.integers(most[free] + 1, size=(self.states, len(free))).astype(float)
+            start = problem.initial(rng)
+            begin[0] = [problem.domains[i].index(start[i]) for i in free.tolist()]
+            bounds = [(0, int(m)) for m in most[free]]
+            options = {"integrality": True, "init": begin, "polish": False, "maxiter": problem.budget}
+            differential_evolution(value, bounds, seed=rng, **options)
 
 
 ID = "numerics/discrete-search"
-MODELS = [Model("random-restart-descent", ID, Descent), Model("uniform-random", ID, Uniform)]
+MODELS = [
+    Model("random-restart-descent", ID, Descent),
+    Model("scipy-differential-evolution", ID, Evolution),
+    Model("uniform-random", ID, Uniform),
+]
 METRICS = [
     Metric("gap_to_known", lambda o: float(o["gap"]), ("gap",), "down", "objective", bounds=(0, np.inf)),
     Metric(
@@ -248,6 +335,7 @@ DATASETS = [
         planted_tensor_rings,
         title="structure of planted tensor rings, synthetic",
     ),
+    Dataset("planted-chains", "search-problems", planted_chains, title="planted ranks by the hundred, synthetic"),
 ]
 TASK = Task(
     ID,
@@ -259,6 +347,6 @@ TASK = Task(
     contract="build() gives a searcher: search(problem, rng) asks problem.objective(state) for values, of states in "
     "problem.domains, until it is done or Spent is raised.",
     budgets={"smoke": {}, "small": {}, "full": {}},
-    baselines=("random-restart-descent", "uniform-random"),
-    conditions={"size": (4, 5, 6, 8, 10, 12, 14, 16, 20, 23, 26)},
+    baselines=("random-restart-descent", "scipy-differential-evolution", "uniform-random"),
+    conditions={"size": (4, 5, 6, 8, 10, 12, 14, 16, 20, 23, 26, 40, 120, 400)},
 )

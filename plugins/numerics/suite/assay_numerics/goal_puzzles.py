@@ -209,10 +209,13 @@ def lights_out_4(seed: int, scale: str, source: str | None = None) -> Instances:
 
 
 def run(entrant: Entrant, data: Instances, ctx: Context) -> Mapping[str, Any]:
-    """Train on scrambles of the goal, then solve each test state within NODES expanded nodes; solutions are replayed."""
+    """Train on scrambles of the goal within the budget of states, then solve each test state within NODES expanded nodes.
+
+    Solutions are replayed.
+    """
     puzzle, solver = data.puzzle(), entrant.build()
     with ctx.timer("fit"):
-        solver.train(puzzle, ctx.rng("train"))
+        solver.train(puzzle, ctx.budget["states"], ctx.rng("train"))
     lengths, expanded = [], []
     for state in data.states:
         with ctx.timer("predict"):
@@ -283,7 +286,7 @@ def best_first(
 class Greedy:
     """Baseline: greedy best-first search with the puzzle's estimate by hand; learns nothing."""
 
-    def train(self, puzzle: Puzzle, rng: np.random.Generator) -> None:
+    def train(self, puzzle: Puzzle, states: int, rng: np.random.Generator) -> None:
         """Learn nothing."""
 
     def solve(self, puzzle: Puzzle, state: States, budget: int) -> tuple[list[int] | None, int]:
@@ -291,8 +294,42 @@ class Greedy:
         return best_first(puzzle, state, budget, puzzle.estimate, 0.0)
 
 
+@dataclass(frozen=True)
+class Bidirectional:
+    """Baseline: breadth-first from both ends, the smaller front first; learns nothing, what it finds is shortest."""
+
+    def train(self, puzzle: Puzzle, states: int, rng: np.random.Generator) -> None:
+        """Learn nothing."""
+
+    def solve(self, puzzle: Puzzle, state: States, budget: int) -> tuple[list[int] | None, int]:
+        """Return moves, None when the budget is spent, and the nodes expanded."""
+        fronts, nodes = [state[None], puzzle.goal[None]], 0
+        came: list[dict[int, tuple[int, int]]] = [{int(puzzle.codes(front)[0]): (0, -1)} for front in fronts]
+        while not (met := came[0].keys() & came[1].keys()):
+            side = int(len(fronts[1]) < len(fronts[0]))
+            front, nodes = fronts[side], nodes + len(fronts[side])
+            if nodes > budget or not len(front):
+                return None, nodes - len(front)
+            after, legal = puzzle.children(front)
+            codes, sources = puzzle.codes(after[legal]).tolist(), puzzle.codes(front).tolist()
+            fresh = []
+            for at, ((i, move), code) in enumerate(zip(np.argwhere(legal).tolist(), codes, strict=True)):
+                if code not in came[side]:
+                    came[side][code] = (sources[i], move)
+                    fresh.append(at)
+            fronts[side] = after[legal][fresh]
+        paths: list[list[int]] = []
+        for reached in came:
+            path, code = list[int](), min(met)
+            while (step := reached[code])[1] >= 0:
+                path.append(step[1])
+                code = step[0]
+            paths.append(path)
+        return paths[0][::-1] + puzzle.inverse[paths[1]].tolist(), nodes
+
+
 ID = "numerics/goal-puzzles"
-MODELS = [Model("greedy-by-hand", ID, Greedy)]
+MODELS = [Model("greedy-by-hand", ID, Greedy), Model("bidirectional-search", ID, Bidirectional)]
 METRICS = [
     Metric("solve_rate", solve_rate, ("lengths",), "up", "fraction", bounds=(0, 1)),
     Metric("optimality_gap", optimality_gap, ("lengths", "optimal"), "down", "relative", bounds=(0, np.inf)),
@@ -310,8 +347,8 @@ TASK = Task(
     metrics=("solve_rate", "optimality_gap", "nodes_expanded"),
     dataset="pocket-cube",
     title="Learn to solve puzzles from their goal",
-    contract="build() gives a solver: train(puzzle, rng), then solve(puzzle, state (L,), budget) returns moves (None: "
-    "not solved) and the number of nodes expanded.",
-    budgets={"smoke": {}, "small": {}, "full": {}},
-    baselines=("greedy-by-hand",),
+    contract="build() gives a solver: train(puzzle, states, rng) on at most that many, then solve(puzzle, state (L,), "
+    "budget) returns moves (None: not solved) and the number of nodes expanded.",
+    budgets={"smoke": {"states": 20_000}, "small": {"states": 300_000}, "full": {"states": 2_000_000_000}},
+    baselines=("greedy-by-hand", "bidirectional-search"),
 )

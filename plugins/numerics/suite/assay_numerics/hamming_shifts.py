@@ -11,11 +11,11 @@ from assay import AssayError, Context, Dataset, Entrant, Metric, Model, Schema, 
 from numpy.typing import NDArray
 from scipy import fft
 
-from assay_numerics.common import clocked, generator, no_source
+from assay_numerics.common import generator, no_source
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-LENGTHS = {"smoke": (2000, (64, 256)), "small": (40_000, (64, 256, 1024, 4096, 16_384)), "full": (0, ())}
+LENGTHS = {"smoke": (8000, (64, 4096)), "small": (40_000, (64, 256, 1024, 4096, 16_384)), "full": (0, ())}
 """Scale -> length of the text, lengths of the patterns."""
 NEAR = 16
 """A near match differs from the pattern in at most a NEARth of its symbols."""
@@ -174,7 +174,7 @@ def own(arrays: Mapping[str, Any], rng: np.random.Generator) -> Strings:
 
 
 def run(entrant: Entrant, data: Strings, ctx: Context) -> Mapping[str, Any]:
-    """Compute the distances for each pattern, counting operations and taking the time.
+    """Compute the distances for each pattern, counting operations and, of all patterns together, taking the time.
 
     An entrant with `bounded` True may answer k + 1 for all distances above k.
     """
@@ -182,15 +182,14 @@ def run(entrant: Entrant, data: Strings, ctx: Context) -> Mapping[str, Any]:
     conditions = []
     for m, pattern in data.patterns.items():
         text, work, k = data.texts[m], Work(), data.limits[m]
-        with clocked(ctx) as seconds:
+        with ctx.timer("predict"):
             found = algorithm.distances(text, pattern, k, work, ctx.rng(f"{m}"))
         truth = data.truth[m]
         if found.shape != truth.shape:
             raise AssayError(f"{entrant.id} gave {found.shape} distances where {truth.shape} were asked for")
         if getattr(algorithm, "bounded", False):
             truth = np.minimum(truth, k + 1)
-        fields = {"found": found, "truth": truth, "operations": work.operations, "seconds": seconds[0]}
-        conditions.append(({"m": m}, fields))
+        conditions.append(({"m": m}, {"found": found, "truth": truth, "operations": work.operations}))
     return {"module": algorithm, **conditions[-1][1], "conditions": conditions}
 
 
@@ -278,7 +277,6 @@ METRICS = [
     Metric("max_abs_error", max_abs_error, ("found", "truth"), "down", "symbols", bounds=(0, np.inf)),
     Metric("max_rel_error", max_rel_error, ("found", "truth"), "down", "relative", bounds=(0, np.inf)),
     Metric("operations", lambda o: o["operations"], ("operations",), "down", "count", exact=True, bounds=(0, np.inf)),
-    Metric("seconds", lambda o: o["seconds"], ("seconds",), "down", "s", bounds=(0, np.inf)),
 ]
 SCHEMA = Schema("strings", {"text": "int64[n]", "pattern": "int64[m]"}, own)
 DATASETS = [
@@ -293,8 +291,8 @@ TASK = Task(
     ID,
     schema=SCHEMA.id,
     run=run,
-    metrics=("operations", "max_abs_error", "max_rel_error", "seconds"),
-    dataset="balanced-strings",
+    metrics=("operations", "max_abs_error", "max_rel_error"),
+    dataset="skewed-strings",
     title="Hamming distances of a pattern to all windows of a text",
     contract="build() gives an algorithm: distances(text (n,), pattern (m,), limit, work, rng) returns (n - m + 1,) "
     "distances; operations are counted through work. With attribute bounded True, k + 1 stands for all above limit.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 from typing import Any
@@ -12,7 +13,7 @@ from assay import Context, Dataset, Entrant, Metric, Model, Task
 from numpy.typing import NDArray
 from scipy.linalg import solve_continuous_lyapunov
 
-from assay_numerics.common import generator, no_source
+from assay_numerics.common import generator, library, no_source
 
 Polynomial = dict[tuple[int, int], float]
 """Coefficients by exponents of x and y; none is 0. Integers stay integers."""
@@ -22,6 +23,8 @@ Form = tuple[float, float, float, float, float]
 SIZES = {"smoke": (500, 20, 20), "small": (12_000, 300, 200)}
 """Scale -> backward pairs, forward pairs, test fields of each kind."""
 CANDIDATES = 10
+PROBES = tuple((r * x, r * y) for r in (1.0, 0.05, 20.0) for x, y in ((1, 0), (0, 1), (1, 1), (1, -1), (2, 1), (1, -2)))
+"""Points at which a descent is looked at before it is decided."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,8 @@ def is_valid(v: Form, f: Field) -> bool:
     w = descent(v, f)
     if not w:
         return True
+    if any(value < -1e-6 * size for value, size in _seen(w)):
+        return False  # what is negative somewhere has no certificate: most candidates end here
     vx, vy = gradient(v)
     basis = [times(vx, vx), times(vx, vy), times(vy, vy)]
     exponents = sorted({k for p in (w, *basis) for k in p})
@@ -121,6 +126,13 @@ def is_valid(v: Form, f: Field) -> bool:
         if abs(value) > 1e-9 * size:
             parts.setdefault(i + j, {})[i, j] = value
     return all(degree % 2 == 0 and form_is_nonnegative(part) for degree, part in parts.items())
+
+
+def _seen(p: Polynomial) -> Iterator[tuple[float, float]]:
+    """Yield the value of a polynomial at some points, and the size of its largest term there."""
+    for x, y in PROBES:
+        terms = [c * x**i * y**j for (i, j), c in p.items()]
+        yield sum(terms), max(map(abs, terms))
 
 
 def primitive(f: Field) -> tuple[Field, int]:
@@ -270,8 +282,65 @@ class NearestPair:
         return np.array([f[k].get(e, 0) for k, e in self.exponents], dtype=float)
 
 
+class SumOfSquares:
+    """Baseline: a V whose descent is a sum of squares, by semidefinite programming in cvxpy; learns nothing.
+
+    Sums of squares of forms are sought first, as those stand rounding, then any. The solver's V is proposed as it is and
+    rounded to integers at several scales.
+    """
+
+    def __init__(self) -> None:
+        self.cvxpy = library("cvxpy", "sos")
+        self.place = {(i, d - i): k for k, (d, i) in enumerate((d, i) for d in range(1, 9) for i in range(d + 1))}
+
+    def train(self, backward: Sequence[Pair], forward: Sequence[Pair], steps: int, ctx: Context) -> None:
+        """Set the programmes up: descent(V) = z'Qz with Q positive semidefinite, z the monomials of degree 1 to 4.
+
+        Q is kept as far from singular in degrees 1 and 2 as it can be.
+        """
+        cp = self.cvxpy
+        z = [(i, d - i) for d in range(1, 5) for i in range(d + 1)]
+        spread = np.zeros((len(self.place), len(z), len(z)))
+        for r, (i, j) in enumerate(z):
+            for s, (k, m) in enumerate(z):
+                spread[self.place[i + k, j + m], r, s] = 1
+        mixed = np.array([[float(i + j != k + m) for k, m in z] for i, j in z])
+        self.v, gram, margin = cp.Variable(5), cp.Variable((len(z),) * 2, PSD=True), cp.Variable(2)
+        self.rows = cp.Parameter((len(self.place), 5))
+        form = cp.bmat([[self.v[0], self.v[1] / 2], [self.v[1] / 2, self.v[2]]])
+        limits = [form >> 0.02 * np.eye(2), self.v[0] + self.v[2] == 1, self.v[3:] >= 0, self.v[3:] <= 10, margin <= 1]
+        limits += [gram[:2, :2] >> margin[0] * np.eye(2), gram[2:5, 2:5] >> margin[1] * np.eye(3)]
+        limits.append(self.rows @ self.v == spread.reshape(len(self.place), -1) @ cp.vec(gram, order="C"))
+        best = cp.Maximize(cp.sum(margin))
+        self.programmes = [cp.Problem(best, [*limits, cp.multiply(mixed, gram) == 0]), cp.Problem(best, limits)]
+
+    def propose(self, fields: Sequence[Field], count: int) -> list[list[Form]]:
+        """Return the functions found, none where the programmes have no solution."""
+        return [self._solve(f)[:count] for f in fields]
+
+    def _solve(self, f: Field) -> list[Form]:
+        rows, size = np.zeros(self.rows.shape), max(abs(c) for part in f for c in part.values())
+        for column, unit in enumerate(np.eye(5).tolist()):
+            for exponent, c in descent(tuple(unit), f).items():
+                rows[self.place[exponent], column] = c / size
+        self.rows.value = rows
+        found: list[Form] = []
+        for programme in self.programmes:
+            with contextlib.suppress(self.cvxpy.SolverError):
+                programme.solve(solver="CLARABEL")
+                if self.v.value is not None:
+                    v = self.v.value
+                    found += [tuple(v.tolist())]
+                    found += [tuple(np.rint(v * k / v[at]).tolist()) for k, at in ((1, 0), (2, 0), (1, 2), (2, 2))]
+        return found
+
+
 ID = "numerics/lyapunov"
-MODELS = [Model("quadratic-lmi", ID, QuadraticLMI), Model("nearest-training-pair", ID, NearestPair)]
+MODELS = [
+    Model("quadratic-lmi", ID, QuadraticLMI),
+    Model("nearest-training-pair", ID, NearestPair),
+    Model("sum-of-squares", ID, SumOfSquares),
+]
 METRICS = [Metric("valid_rate", lambda o: float(o["valid"].mean()), ("valid",), "up", "fraction", bounds=(0, 1))]
 DATASETS = [
     Dataset("polynomial-fields", "lyapunov-pairs", polynomial_fields, title="planar fields, both ways drawn, synthetic")
@@ -286,6 +355,6 @@ TASK = Task(
     contract="build() gives a solver: train(backward, forward, steps, ctx), then propose(fields, count) returns for each "
     "field up to count functions (a, b, c, d, e).",
     budgets={"smoke": {"steps": 40}, "small": {"steps": 600}, "full": {"steps": 100_000}},
-    baselines=("quadratic-lmi", "nearest-training-pair"),
+    baselines=("quadratic-lmi", "nearest-training-pair", "sum-of-squares"),
     conditions={"test": ("backward", "forward")},
 )

@@ -100,9 +100,11 @@ def solve(phi: Array, targets: Array, index: NDArray[np.int64], weight: Array) -
     return np.swapaxes(np.linalg.pinv(gram, rcond=1e-14, hermitian=True) @ right, 1, 2), gram
 
 
-def _draw(entrant: Any, phi: Array, n: int, repetitions: int, rng: np.random.Generator) -> Any:
+def _draw(entrant: Any, phi: Array, n: int, repetitions: int, ctx: Context, stream: str) -> Any:
+    rng = ctx.rng(stream)
     for start in range(0, repetitions, BATCH):
-        index, weight = entrant.sample(phi, n, min(BATCH, repetitions - start), rng)
+        with ctx.timer("predict"):
+            index, weight = entrant.sample(phi, n, min(BATCH, repetitions - start), rng)
         if index.shape[1] != n or index.shape != weight.shape:
             raise AssayError(f"sample() gave points {index.shape} and weights {weight.shape} where {n} were asked for")
         yield index, weight
@@ -126,7 +128,7 @@ def run(entrant: Entrant, data: Approximation, ctx: Context) -> Mapping[str, Any
             biased = m == dimensions[0] and rule in ("m+2", "2m")
             repetitions = BIAS[ctx.scale] if biased else REPETITIONS[ctx.scale]
             found, lowest = [], []
-            for index, weight in _draw(sampler, phi, points_of(rule, m), repetitions, ctx.rng(f"{m} {rule}")):
+            for index, weight in _draw(sampler, phi, points_of(rule, m), repetitions, ctx, f"{m} {rule}"):
                 coefficients, gram = solve(phi, data.targets, index, weight)
                 found.append(coefficients)
                 lowest.append(np.linalg.eigvalsh(gram)[:, 0])
