@@ -181,7 +181,7 @@ def _markdown_cell(row: Row | None, best: bool) -> str:
 
 def _caption(boards: Sequence[Leaderboard]) -> str:
     first = boards[0]
-    seeds = sorted({len(row.values) for board in boards for row in board.rows})
+    seeds = sorted({len(row.values) for board in boards for row in board.rows if row.values}) or [0]
     counted = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     arrow = "higher" if first.direction == "up" else "lower"
     return (

@@ -48,13 +48,14 @@ class Shown:
         flush = set(self.right)
 
         def cells(row: Sequence[str], tag: str) -> str:
-            style = ['style="text-align:right"' if i in flush else 'style="text-align:left"' for i in range(len(row))]
+            sides = ("right" if i in flush else "left" for i in range(len(row)))
+            style = [f'style="text-align:{side};padding:2px 8px"' for side in sides]
             return "".join(f"<{tag} {s}>{html.escape(c)}</{tag}>" for c, s in zip(row, style, strict=True))
 
         body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in self.rows)
         notes = "".join(f"<div>{html.escape(note)}</div>" for note in self.notes)
         return (
-            f"<div><strong>{html.escape(self.title)}</strong>"
+            f'<div style="margin-bottom:1.5em"><strong>{html.escape(self.title)}</strong>'
             f"<table><thead><tr>{cells(self.header, 'th')}</tr></thead><tbody>{body}</tbody></table>"
             f"{_plot(self.points)}{notes}</div>"
         )

@@ -40,6 +40,15 @@ def small(folder: Path) -> None:
     told = papers([verdicts], plugins=[], kept=here)
     told[0] |= {"title": ATTACK, "notes": ATTACK, "stale": [f"module:{ATTACK}"]}
     told[0]["claims"][0] |= {"says": ATTACK, "published": ATTACK, "id": f"claim {ATTACK}"}
+    trend = {"check": "(trend(gap(a), over n) > 0) & (gap(a) > 0.5)", "claimed": [[0, None], [0.5, None]]}
+    told[1]["claims"][0] |= {
+        **trend,
+        "verdict": "holds",
+        "effect": 0.9,
+        "interval": None,
+        "per_seed": [[0, [[1, 2], 0.9]]],
+    }
+    told[1]["claims"][1] |= {"check": "trend(gap(a), over n) > 0", "claimed": [[0, None]], "per_seed": [[0, [1, 2]]]}
     told[0]["entrants"] = [
         {"id": "entrant-02", "task": "sets/clouds", "ablates": "entrant-03"},
         {"id": "entrant-03", "task": "sets/clouds", "ablates": None},

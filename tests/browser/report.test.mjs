@@ -62,7 +62,7 @@ test("every view opens from disk without network, console errors or requests", a
   const paper = await firstPaper(page).getAttribute("href");
   await page.goto(page.url().split("#")[0] + "#/runs");
   const run = await page.locator("tbody a.mono").first().getAttribute("href");
-  for (const route of [...VIEWS, paper.slice(1), run.slice(1), "/nothing"]) {
+  for (const route of [...VIEWS, paper.slice(1), "/paper/paper-001", run.slice(1), "/nothing"]) {
     await page.goto(`${page.url().split("#")[0]}#${route}`);
     await settled(page);
     assert.ok((await page.locator("h1").textContent()).length > 0, route);
@@ -270,9 +270,16 @@ test("a served report shows new records while a run goes on", async () => {
     page.setDefaultTimeout(PATIENCE);
     await page.goto(`${url}#/runs`);
     await page.getByText("1 run, 0 failed").waitFor();
+    const search = page.getByLabel("Search runs");
+    await search.fill("entrant");
+    await search.evaluate((input) => input.setSelectionRange(2, 2));
+    await page.getByRole("button", { name: "Seed" }).click();
+    await search.focus();
     server.stdin.write("more\n");
     await lines.next();
     await page.getByText("2 runs, 0 failed").waitFor();
+    assert.deepEqual(await page.evaluate(() => [document.activeElement.value, document.activeElement.selectionStart]), ["entrant", 2]);
+    assert.equal(await page.locator("th[aria-sort]").textContent(), "Seed");
     await page.close();
   } finally {
     server.kill();

@@ -162,7 +162,7 @@ function claimChart(claim, part, width) {
     marks: [
       Plot.rect([{ x1: Math.max(from ?? domain[0], domain[0]), x2: Math.min(to ?? domain[1], domain[1]) }], { x1: "x1", x2: "x2", y1: 0, y2: 3, fill: "var(--accent)", fillOpacity: 0.09 }),
       Plot.ruleX(bounds, { stroke: "var(--accent)", strokeDasharray: "3 3" }),
-      Plot.text(bounds.slice(0, 1), { x: (d) => d, y: 3, dy: -11, text: () => claimWords(from, to), textAnchor: anchor(bounds[0], domain, log), fill: "var(--accent)" }),
+      Plot.text(bounds.slice(0, 1), { x: (d) => d, y: 3, dy: -11, text: () => claimWords(claim, part), textAnchor: anchor(bounds[0], domain, log), fill: "var(--accent)" }),
       Plot.dot(seeds, { x: "value", y: 0.75, r: 3.5, stroke: "var(--soft)", fill: "var(--raised)" }),
       Plot.ruleY(found.filter((f) => f.low !== undefined), { x1: "low", x2: "high", y: 1.95, stroke: colour, strokeWidth: 3 }),
       Plot.dot(found, { x: "effect", y: 1.95, r: 6, symbol: "diamond", fill: colour, stroke: "var(--raised)" }),
@@ -178,10 +178,17 @@ function isWeakest(claim, seeds) {
   return low < high && Math.abs(mean - claim.effect) <= 1e-3 * (high - low);
 }
 
-function claimWords(from, to) {
-  const [low, high] = [from, to].map((v) => v !== null && String(v).replace("-", "−").replace("e-", "e−"));
+const SIDES = { ">": "above", ">=": "at least", "<": "below", "<=": "at most" };
+
+function partsOf(check) {
+  return check.split(") & (").map((part, _, all) => (all.length > 1 ? part.replace(/^\(|\)$/g, "") : part));
+}
+
+function claimWords(claim, part) {
+  const [low, high] = claim.claimed[part].map((v) => v !== null && String(v).replaceAll("-", "−"));
   if (low && high) return `claimed: ${low} to ${high}`;
-  return low ? `claimed: above ${low} →` : `← claimed: below ${high}`;
+  const side = SIDES[partsOf(claim.check)[part].match(/(>=|<=|>|<) \S+$/)?.[1]] ?? (low ? "above" : "below");
+  return low ? `claimed: ${side} ${low} →` : `← claimed: ${side} ${high}`;
 }
 
 function anchor(value, [low, high], log) {

@@ -3,6 +3,7 @@
 const MISSING = "–";
 
 function number(value, digits = 3) {
+  if (Array.isArray(value)) return value.map((v) => number(v, digits)).join(", "); // a trend has a value a level
   if (value === null || value === undefined || Number.isNaN(value)) return MISSING;
   if (value === 0) return "0";
   const size = Math.abs(value);
@@ -15,7 +16,10 @@ function number(value, digits = 3) {
 }
 
 function interval(low, high) {
-  return low === null || low === undefined ? MISSING : `[${number(low)}, ${number(high)}]`;
+  if (low === null || low === undefined) return MISSING;
+  let digits = 3;
+  while (low !== high && digits < 7 && number(low, digits) === number(high, digits)) digits += 1;
+  return `[${number(low, digits)}, ${number(high, digits)}]`;
 }
 
 function amount(value, unit = "") {

@@ -12,6 +12,7 @@ function paperPage(id) {
       h("p", { class: "crumbs" }, link("/", "Overview")),
       h("h1", { tabindex: "-1" }, paper.title),
       h("p", { class: "lead" }, source),
+      h("p", { class: "summary" }, summary(paper)),
       paper.problem && h("p", { class: "note fails" }, paper.problem),
       paper.stale.length > 0 && staleNote(paper),
       section("Claims", testedWords(paper), ...paper.claims.map(claimArticle)),
@@ -67,6 +68,18 @@ function staleNote(paper) {
     h("span", { class: "mono" }, paper.stale.slice(0, most).join(", ")), rest > 0 ? ` and ${rest} more.` : ".");
 }
 
+// Parts of a hypothesis, each on a line of its own.
+function lines(parts, word) {
+  return parts.map((part, i) => h("span", { class: "mono line" }, i ? `${word} ${part}` : part));
+}
+
+// How many claims came out how, beside the title.
+function summary(paper) {
+  const outcomes = outcomesOf(paper);
+  return OUTCOMES.map((o) => [o, outcomes.filter((x) => x === o).length]).filter(([, n]) => n)
+    .map(([o, n]) => h("span", { class: `verdict ${o}` }, glyph(o), `${n} ${o === "holds" && n > 1 ? "hold" : o === "fails" && n > 1 ? "fail" : o}`));
+}
+
 function claimArticle(claim) {
   const words = h("div", {},
     verdict(claim.verdict),
@@ -76,8 +89,8 @@ function claimArticle(claim) {
       ["Published", claim.published],
       [(claim.claimed ?? []).length > 1 ? "Weakest part" : "Measured", claim.effect === undefined ? null : `${number(claim.effect, 4)}${wide(claim.interval) ? `, ${Math.round(100 * (claim.confidence ?? 0.95))} % interval ${interval(...claim.interval)}` : ""}`],
       ["Distance", claim.standardised === undefined ? null : `${number(claim.standardised, 2)} standard deviations from the bound`],
-      ["Tested", claim.check && h("span", { class: "mono" }, claim.check)],
-      ["Refuted by", claim.refuted_by && h("span", { class: "mono" }, claim.refuted_by)],
+      ["Tested", claim.check && lines(partsOf(claim.check), "and")],
+      ["Refuted by", claim.refuted_by && lines(claim.refuted_by.split(" or "), "or")],
       ["Method", claim.method && claim.method !== "none" ? `${claim.method}, ${count(claim.seeds ?? 0, "seed")}${(claim.looks ?? []).length > 1 ? `, looked at ${claim.looks.join(", ")}` : ""}` : null],
       ["Adjusted p", claim.p === undefined || claim.p === 0 ? null : `${number(claim.p)} (p had to reach ${number(claim.level)} unadjusted)`],
       ["Reason", claim.reason],
@@ -89,19 +102,20 @@ function claimArticle(claim) {
 function claimFigures(claim) {
   if (!claim.per_seed?.length || !claim.claimed?.length) return null;
   const single = claim.claimed.length < 2;
-  if (single && Array.isArray(claim.per_seed[0][1])) return null;
-  const parts = claim.check.split(") & (").map((p) => p.replace(/^\(|\)$/g, ""));
+  const parts = partsOf(claim.check);
+  const at = (row, i) => (single ? row.value : row.value[i]);
+  const rows = claim.per_seed.map(([seed, value]) => ({ seed, value }));
   const columns = [
     { label: "Seed", value: (r) => r.seed, number: true },
-    ...claim.claimed.map((_, i) => ({ label: single ? claim.check : parts[i], number: true,
-      value: (r) => (single ? r.value : r.value[i]), show: (r) => number(single ? r.value : r.value[i], 5) })),
+    ...claim.claimed.map((_, i) => ({ label: parts[i], number: true, value: (r) => at(r, i), show: (r) => number(at(r, i), 5) })),
   ];
-  const rows = claim.per_seed.map(([seed, value]) => ({ seed, value }));
-  return h("div", {}, claim.claimed.map((region, i) => figure({
+  const drawn = claim.claimed.map((_, i) => i).filter((i) => rows.some((r) => typeof at(r, i) === "number"));
+  if (!drawn.length) return h("details", {}, h("summary", {}, "Measured at each seed"), table(columns, rows, { caption: `Measured for ${claim.id}`, name: claim.id }));
+  return h("div", {}, drawn.map((i) => figure({
     title: single ? `${claim.id}: effect and interval` : parts[i], level: single ? 0 : 1,
     name: `${claim.id}${single ? "" : `-${i + 1}`}`,
-    says: `${claimWords(...region)}; found ${single ? `${number(claim.effect, 4)} ${claim.interval ? interval(...claim.interval) : ""}` : rows.map((r) => number(r.value[i])).join(", ")}: ${claim.verdict}.`,
-    draw: (width) => claimChart(claim, i, width), columns, rows, listed: i === claim.claimed.length - 1,
+    says: `${claimWords(claim, i)}; found ${single ? `${number(claim.effect, 4)} ${claim.interval ? interval(...claim.interval) : ""}` : rows.map((r) => number(at(r, i))).join(", ")}: ${claim.verdict}.`,
+    draw: (width) => claimChart(claim, i, width), columns, rows, listed: i === drawn.at(-1),
   })));
 }
 
@@ -122,7 +136,7 @@ function entrantsPart(paper) {
   }
   return section("Entrants and costs", "Where the paper's own models stand. Costs are means over seeds.", tracksLine(), table([
     { label: "Entrant", value: (r) => r.row.name, class: "nowrap" },
-    { label: "Arena", value: (r) => `${r.arena.task} ${shortName(r.arena.dataset)}`, class: "nowrap", show: (r) => link(arenaAddress(r.arena), `${shortName(r.arena.task)} · ${shortName(r.arena.dataset)}`) },
+    { label: "Arena", value: (r) => `${r.arena.task} ${shortName(r.arena.dataset)}`, show: (r) => link(arenaAddress(r.arena), `${shortName(r.arena.task)} · ${shortName(r.arena.dataset)}`) },
     { label: "Scale", value: (r) => r.arena.scale },
     { label: "Rank", value: (r) => r.row.rank, show: (r) => (r.row.rank ? `${r.row.rank} of ${r.board.rows.length}` : MISSING), number: true },
     { label: "Score", value: (r) => r.row.mean, show: (r) => `${number(r.row.mean)} ${r.board.metric}`, number: true },

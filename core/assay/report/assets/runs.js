@@ -83,7 +83,7 @@ function runPage(digest) {
       h("p", { class: "lead" }, link(arenaAddress(run.arena), `${run.task} · ${shortName(run.dataset)}`), ` at scale ${run.scale}`),
       reason && section("Failure", null, h("p", { class: "note fails" }, reason), detail && h("pre", { class: "detail" }, detail)),
       h("div", { class: "pair" },
-        section("Metrics", null, facts(valuesOf(run, "metrics").filter(([, v]) => v !== null).map(([name, v]) => [name, number(v, 5)]))),
+        !reason && section("Metrics", null, facts(valuesOf(run, "metrics").filter(([, v]) => v !== null).map(([name, v]) => [name, number(v, 5)]))),
         section("Costs", null, facts([...valuesOf(run, "costs").filter(([, v]) => v !== null).map(([name, v]) => [costLabel(name), cost(name, v)]), ["Whole run", duration(run.seconds)]])),
         section("Environment", null, facts(Object.entries(environment)))),
       section("Record", null, facts([["Finished", `${moment(run.finished)} UTC`], ["Digest", h("span", { class: "mono" }, `${run.digest}…`)]]),

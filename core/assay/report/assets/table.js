@@ -7,16 +7,18 @@ const ROWS = 50;
  *   csv: true (not drawn) or false (not exported)}
  * options: {caption, name, search, filters: [{label, value(row)}], state: {q}, changed(state), sort: [column, descending]}
  */
+const arranged = new Map(); // how the reader left each table, by page and caption
+
 function table(all, rows, options = {}) {
   const columns = all.filter((c) => c.csv !== true);
-  let shown = ROWS;
-  let [sorted, descending] = options.sort ?? [null, false];
+  const place = `${address.split("?")[0]} ${options.caption}`;
+  let { shown = ROWS, sort: [sorted, descending] = options.sort ?? [null, false] } = arranged.get(place) ?? {};
   let ordered = rows;
   let found = rows;
   let texts = null;
   const state = { q: "", ...options.state };
   const body = h("tbody");
-  const more = h("button", { type: "button", class: "more", onclick: () => { shown += 4 * ROWS; draw(); } });
+  const more = h("button", { type: "button", class: "more", onclick: () => { shown += 4 * ROWS; leave(); draw(); } });
   const total = h("span", { class: "soft small", role: "status" });
   const heads = columns.map((column, i) => h("th", { scope: "col", class: column.number && "number" },
     column.plain ? column.label : h("button", { type: "button", onclick: () => sort(i) }, column.label)));
@@ -24,8 +26,13 @@ function table(all, rows, options = {}) {
   function sort(i) {
     descending = sorted === i ? !descending : Boolean(columns[i].downFirst);
     sorted = i;
+    leave();
     order();
     find();
+  }
+
+  function leave() {
+    arranged.set(place, { shown, sort: [sorted, descending] });
   }
 
   function order() {
@@ -65,6 +72,7 @@ function table(all, rows, options = {}) {
   const set = (key, value) => {
     state[key] = value;
     shown = ROWS;
+    leave();
     find();
     options.changed?.(state);
   };
