@@ -145,7 +145,9 @@ def assay_papers() -> list[Paper]:
             arxiv="2310.07174",
             family="sets",
             notes="The weight of the hard loss is 0.1. With 1, the default of the authors' code, whose steps are 100,000, "
-            "the scores of a set collapse within the 600 steps granted here, and the order is lost.",
+            "the scores of a set collapse within the 600 steps granted here, and the order is lost. "
+            "In better-sorting most of the gain is the transformer's: of sets of nine 20 % are sorted by soft swaps, 21 % by "
+            "error-free ones on lone items too, 31 % by these with a transformer.",
             claims=[
                 Claim(
                     "error-free-forward",

@@ -168,8 +168,9 @@ def assay_papers() -> list[Paper]:
             arxiv="1511.06391",
             family="sets",
             notes="The number of process steps is tested on two-digit images: on float-sort every number of steps sorts "
-            "every test set within the budget, as the glimpse and the pointer do the work. The "
-            "densities are fitted in 1,500 steps; after 400 steps, unfinished, the head-last order was the better one.",
+            "every test set within the budget, as the glimpse and the pointer do the work. The trend holds, but is small: 14 % "
+            "of sets of nine are sorted with no step or one, 15 % with five or ten. The densities are fitted in 1,500 steps; "
+            "after 400 steps, unfinished, the head-last order was the better one.",
             claims=[
                 Claim(
                     "processing-steps-help",
