@@ -120,6 +120,8 @@ def _noisy_steps(track: Track, present: Sequence[str]) -> tuple[list[Change], in
     if len(measured) < 2:
         return changes, 0
     levels, _ = _levels(track, measured)
+    if float(np.ptp(levels)) < math.log(FACTOR):
+        return changes, len(measured) - 1
     noise = _scatter(track, present)
     bounds = [slice(left, right) for left, right, *_ in detect_steps(list(levels))]
     for before, after in itertools.pairwise(bounds):

@@ -1,8 +1,8 @@
 """asv with one more kind of environment, `same`: the libraries of the Python that runs assay, and the commit's own code.
 
 A virtualenv that pip fills takes minutes and another torch. Here a fresh virtualenv sees what is installed already, by
-links to everything but assay and its plugins, so that only the code of the checkout differs between commits and its
-set-up takes seconds. `python -m assay.tracking.libraries` is asv's command line with it.
+links to everything but what the checkout itself builds, so that only its code differs between commits and its set-up
+takes seconds. `python -m assay.tracking.libraries` is asv's command line with it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ import sys
 import sysconfig
 from pathlib import Path
 from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 from asv.plugins.virtualenv import Virtualenv
 
@@ -39,24 +44,38 @@ class Same(Virtualenv):  # type: ignore[misc]
         )
         links = Path(self._path, LINKS)
         links.mkdir()
-        for entry in shared():
+        entries, added = shared()
+        for entry in entries:
             target = links / entry.name
             if not target.exists():
                 target.symlink_to(entry)
         code = "import sysconfig; print(sysconfig.get_path('purelib'))"
         site = Path(self.run(["-c", code]).strip())
-        (site / "assay-libraries.pth").write_text(f"{links}\n", encoding="utf-8")
+        (site / "assay-libraries.pth").write_text("\n".join([str(links), *added, ""]), encoding="utf-8")
 
 
-def shared() -> list[Path]:
-    """Return what the running Python has in its folders of packages, but for assay's own distributions and path files."""
+def shared() -> tuple[list[Path], list[str]]:
+    """Return what the running Python has in its folders of packages, and the folders that its path files add.
+
+    Both without the distributions that the checkout in this folder builds: those come from each commit.
+    """
+    built = checkout()
     own = set()
     for distribution in importlib.metadata.distributions():
-        if distribution.name == "assay" or distribution.name.startswith("assay-"):
+        if distribution.name.lower().replace("_", "-") in built:
             own |= {Path(str(file)).parts[0] for file in distribution.files or ()}
     folders = dict.fromkeys(Path(sysconfig.get_path(name)) for name in ("purelib", "platlib"))
-    entries = [entry for folder in folders for entry in sorted(folder.iterdir())]
-    return [e for e in entries if e.name not in own and e.suffix != ".pth" and e.name != "__pycache__"]
+    entries = [e for folder in folders for e in sorted(folder.iterdir()) if e.name not in own]
+    lines = [line.strip() for e in entries if e.suffix == ".pth" for line in e.read_text(encoding="utf-8").splitlines()]
+    added = [line for line in lines if Path(line).is_dir()]
+    return [e for e in entries if e.suffix != ".pth" and e.name != "__pycache__"], added
+
+
+def checkout() -> set[str]:
+    """Return the names of the distributions that the git checkout in this folder builds."""
+    listed = subprocess.run(["git", "ls-files", "*pyproject.toml"], check=True, capture_output=True, text=True)
+    projects = [tomllib.loads(Path(file).read_text(encoding="utf-8")) for file in listed.stdout.splitlines()]
+    return {project["project"]["name"].lower().replace("_", "-") for project in projects if "project" in project}
 
 
 if __name__ == "__main__":
