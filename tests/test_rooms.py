@@ -42,7 +42,7 @@ ROOMS = {
     "doctor": "errors catalog store context executors",
     "tracking": "",
     "tracking.checkout": "errors",
-    "tracking.libraries": "",
+    "tracking.libraries": "tracking.checkout",
     "tracking.results": "catalog plan tracking.checkout",
     "tracking.judging": "tracking.results",
     "tracking.running": "errors tracking.checkout tracking.judging tracking.results",

@@ -16,8 +16,6 @@ from pathlib import Path
 FILE = Path(__file__).parents[2] / ".asv" / "entrants.json"
 SEEDS = [int(s) for s in os.environ.get("ASSAY_TRACK_SEEDS", "0,1,2").split(",")]
 PAPERS = [p for p in os.environ.get("ASSAY_TRACK_PAPERS", "").split(",") if p]
-SECONDS = 120
-"""What a cell may take before it is a failure."""
 
 if not FILE.exists():
     raise RuntimeError(f"{FILE} does not exist yet: run `assay track run` once, which writes it")
@@ -36,17 +34,16 @@ def measure():
     }
     catalog = Catalog().load(tasks={task for task, names in followed.items() if names})
     entrants = {task: [n for n in names if (task, n) in catalog.models] for task, names in followed.items()}
-    tasks = [task for task, names in entrants.items() if names]
-    names = sorted({name for names in entrants.values() for name in names})
-    # a fresh process a cell: neither a crash nor what a process does once falls on the cells that come after
-    pool = assay.Executor("pool", workers=1, timeout=SECONDS, isolate=True)
     found = {}
-    for seed in SEEDS if tasks else ():
-        with tempfile.TemporaryDirectory() as folder:
-            store = str(Path(folder, "records.db"))
-            run = assay.run(tasks, entrants=names, seeds=[seed], scale="smoke", store=store, executor=pool)
-            records = run.records
-        for record in records:
+    with tempfile.TemporaryDirectory() as folder:
+        options = {"scale": "smoke", "store": str(Path(folder, "records.db"))}
+        for task, names in entrants.items():
+            if names:  # what a process does once (imports, first allocations) falls on no entrant
+                assay.run(task, entrants=names[:1], seeds=[10**6], **options)
+        runs = [
+            assay.run(t, entrants=names, seeds=[s], **options) for s in SEEDS for t, names in entrants.items() if names
+        ]
+        for record in (record for run in runs for record in run.records):
             task = catalog.tasks[record.cell.task]
             metric = catalog.metric(task, task.metrics[0])
             place = (task.id, record.cell.model, record.cell.dataset.removeprefix(task.family + "/"))

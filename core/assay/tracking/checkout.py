@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -78,3 +79,19 @@ def history() -> list[str]:
 def subject(commit: str) -> str:
     """Return the first line of a commit's message."""
     return git("log", "-1", "--format=%s", commit).strip()
+
+
+def distributions() -> set[str]:
+    """Return the names of the distributions that the checkout builds: what its commits can change."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    files = [root() / name for name in git("ls-files", "*pyproject.toml").splitlines()]
+    projects = [tomllib.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+    return {normal(project["project"]["name"]) for project in projects if "project" in project}
+
+
+def normal(name: str) -> str:
+    """Return a distribution's name as others write it too (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()

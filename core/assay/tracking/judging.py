@@ -92,7 +92,7 @@ def regressions(tracks: Sequence[Track], order: Sequence[str]) -> list[Change]:
 
 def _adjusted(changes: Sequence[Change], tests: int) -> list[Change]:
     """Return changes with their doubt for so many tests, surest first, those that chance explains left out."""
-    judged = [replace(change, doubt=min(1.0, change.doubt * tests)) for change in changes]
+    judged = [replace(change, doubt=change.doubt * max(tests, 1)) for change in changes]
     kept = [change for change in judged if change.sure or math.isnan(change.doubt)]
     return sorted(kept, key=lambda c: (math.isnan(c.doubt), c.doubt, c.track.paper, c.track.name, c.track.entrant))
 

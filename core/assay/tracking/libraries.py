@@ -14,12 +14,9 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 from asv.plugins.virtualenv import Virtualenv
+
+from assay.tracking.checkout import distributions, normal
 
 LINKS = "libraries"
 """Folder of the links in an environment."""
@@ -31,7 +28,7 @@ class Same(Virtualenv):  # type: ignore[misc]
     tool_name = "same"
 
     def __init__(self, conf: Any, python: str, requirements: dict[str, str], tagged_env_vars: Any) -> None:
-        there = {d.name.lower().replace("_", "-"): d.version for d in importlib.metadata.distributions()}
+        there = {normal(d.name): d.version for d in importlib.metadata.distributions()}
         known = {name: there[name] for name in requirements if name in there}
         super().__init__(conf, python, known, tagged_env_vars)
         self._executable = sys.executable
@@ -59,23 +56,16 @@ def shared() -> tuple[list[Path], list[str]]:
 
     Both without the distributions that the checkout in this folder builds: those come from each commit.
     """
-    built = checkout()
+    built = distributions()
     own = set()
     for distribution in importlib.metadata.distributions():
-        if distribution.name.lower().replace("_", "-") in built:
+        if normal(distribution.name) in built:
             own |= {Path(str(file)).parts[0] for file in distribution.files or ()}
     folders = dict.fromkeys(Path(sysconfig.get_path(name)) for name in ("purelib", "platlib"))
     entries = [e for folder in folders for e in sorted(folder.iterdir()) if e.name not in own]
     lines = [line.strip() for e in entries if e.suffix == ".pth" for line in e.read_text(encoding="utf-8").splitlines()]
     added = [line for line in lines if Path(line).is_dir()]
     return [e for e in entries if e.suffix != ".pth" and e.name != "__pycache__"], added
-
-
-def checkout() -> set[str]:
-    """Return the names of the distributions that the git checkout in this folder builds."""
-    listed = subprocess.run(["git", "ls-files", "*pyproject.toml"], check=True, capture_output=True, text=True)
-    projects = [tomllib.loads(Path(file).read_text(encoding="utf-8")) for file in listed.stdout.splitlines()]
-    return {project["project"]["name"].lower().replace("_", "-") for project in projects if "project" in project}
 
 
 if __name__ == "__main__":

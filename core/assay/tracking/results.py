@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.catalog import installed
-from assay.tracking.checkout import needs_asv, root
+from assay.tracking.checkout import distributions, needs_asv, normal, root
 
 CORE = "assay"
 """Stands for entrant and paper in the tracks of the core itself."""
@@ -61,16 +61,18 @@ def entrants() -> dict[str, Any]:
 
 
 def places() -> dict[str, Any]:
-    """Return by task its entrants with their papers, and its data sets: what the installed plugins register.
+    """Return by task its entrants with their papers, and its data sets: what the checkout's plugins register.
 
-    The entrants of a plugin that cannot be imported now stay as they were at the last run.
+    Entrants from elsewhere are left out: no commit changes them. Those of a plugin that cannot be imported now stay as
+    they were at the last run.
     """
     from assay.catalog import Catalog
     from assay.plan import Planner, Selection
 
-    catalog = Catalog().load()
-    papers = {plugin.name: plugin.paper or plugin.name for plugin in installed()}
-    broken = {papers[problem.distribution] for problem in catalog.problems if problem.distribution in papers}
+    built = distributions()
+    own = {plugin.name: plugin for plugin in installed() if normal(plugin.name) in built}
+    catalog = Catalog().load(tasks={task for plugin in own.values() for task in plugin.having("task")})
+    broken = {own[p.distribution].paper or p.distribution for p in catalog.problems if p.distribution in own}
     found: dict[str, Any] = {
         task: {"entrants": {name: p for name, p in old["entrants"].items() if p in broken}, "datasets": old["datasets"]}
         for task, old in entrants().items()
@@ -78,10 +80,13 @@ def places() -> dict[str, Any]:
     for name, task in sorted(catalog.tasks.items()):
         if "smoke" not in task.budgets or not any(t == name for t, _ in catalog.models):
             continue
-        cells = [job.cell for job in Planner(catalog).jobs(Selection((name,), seeds=(0,), scale="smoke"))]
         here = found.setdefault(name, {"entrants": {}, "datasets": []})
-        here["entrants"] |= {c.model: papers[catalog.origins["model", (name, c.model)]] for c in cells}
-        here["datasets"] = sorted({c.dataset.removeprefix(f"{task.family}/") for c in cells})
+        for job in Planner(catalog).jobs(Selection((name,), seeds=(0,), scale="smoke")):
+            origin = catalog.origins["model", (name, job.cell.model)]
+            if origin in own:
+                here["entrants"][job.cell.model] = own[origin].paper or origin
+                here["datasets"].append(job.cell.dataset.removeprefix(f"{task.family}/"))
+        here["datasets"] = sorted(set(here["datasets"]))
     return {task: place for task, place in found.items() if place["entrants"]}
 
 

@@ -111,7 +111,8 @@ def _measure(
                 selected += ["--bench", rf"\.{class_name(task)}\.track_\w+\('({names})', "]
     done = asv(
         "run",
-        *("HASHFILE:-", "--no-pull", "--append-samples", "-a", "rounds=1", "--launch-method", "forkserver"),
+        *("HASHFILE:-", "--no-pull", "--append-samples", "-a", "rounds=1"),
+        *("--launch-method", "forkserver", "--show-stderr"),
         *kind,
         *selected,
         environment={"ASSAY_TRACK_PAPERS": ",".join(papers), "ASSAY_TRACK_SEEDS": str(number)},
