@@ -135,7 +135,7 @@ def main() -> int:
         print(assay(folder, "track", "run", f"HEAD~{len(PLANTS)}..HEAD", "--papers", papers, "--rounds", args.rounds))
         print(f"{len(PLANTS)} commits, {args.rounds} rounds: {time.monotonic() - begin:.0f} s\n")
         print(assay(folder, "track", "regressions"))
-        found = [row for row in json.loads(assay(folder, "--json", "track", "regressions")) if row["alarm"]]
+        found = [row for row in json.loads(assay(folder, "track", "regressions", "--json")) if row["alarm"]]
     lines, wrong = score(found, planted)
     print("\n".join(lines))
     return 1 if wrong else 0

@@ -25,25 +25,31 @@ PLACES = json.loads(FILE.read_text(encoding="utf-8"))
 def measure():
     """Return by (task, entrant, data set) the samples by track, one a seed, or the reason of a failure."""
     os.environ["ASSAY_CLOCK"] = "cpu"  # on a shared machine wall seconds tell more of the neighbours
-    import assay
     from assay.catalog import Catalog
+    from assay.plan import Planner, Selection
+    from assay.running import execute
+    from assay.store import Store
 
     followed = {
         task: [name for name, paper in place["entrants"].items() if not PAPERS or paper in PAPERS]
         for task, place in PLACES.items()
     }
     catalog = Catalog().load(tasks={task for task, names in followed.items() if names})
-    entrants = {task: [n for n in names if (task, n) in catalog.models] for task, names in followed.items()}
+    there = {task: [name for name in names if (task, name) in catalog.models] for task, names in followed.items()}
+    names = tuple(sorted({name for names in there.values() for name in names}))
+    tasks = tuple(task for task, names in there.items() if names)
+    if not tasks:
+        return {}
+    planner = Planner(catalog)
+    jobs = planner.jobs(Selection(tasks, names, seeds=tuple(SEEDS), scale="smoke"))
+    firsts = {job.task.id: job.cell for job in reversed(jobs)}
+    # what a process does once (imports, first allocations) falls on a cell of each arena that is not looked at
+    warm = [job for cell in firsts.values() for job in planner.at_seeds(cell, [10**6])]
     found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        options = {"scale": "smoke", "store": str(Path(folder, "records.db"))}
-        for task, names in entrants.items():
-            if names:  # what a process does once (imports, first allocations) falls on no entrant
-                assay.run(task, entrants=names[:1], seeds=[10**6], **options)
-        runs = [
-            assay.run(t, entrants=names, seeds=[s], **options) for s in SEEDS for t, names in entrants.items() if names
-        ]
-        for record in (record for run in runs for record in run.records):
+    with tempfile.TemporaryDirectory() as folder, Store(str(Path(folder, "records.db"))) as store:
+        execute([*warm, *jobs], catalog, store)
+        records = store.get([job.digest for job in jobs])
+        for record in (records[job.digest] for job in jobs):
             task = catalog.tasks[record.cell.task]
             metric = catalog.metric(task, task.metrics[0])
             place = (task.id, record.cell.model, record.cell.dataset.removeprefix(task.family + "/"))

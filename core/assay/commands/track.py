@@ -33,10 +33,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for sub in (run, found):
         text = "in the environment that asv.conf.json describes, not with the libraries of this Python"
         sub.add_argument("--isolated", action="store_true", help=text)
+    for sub in (run, compare, found):
+        sub.add_argument(
+            "--machine", default="", metavar="NAME", help="results under this name (default: this machine's)"
+        )
     for sub in (compare, found):
         sub.add_argument("--papers", metavar="ID,...", help="only these papers")
         sub.add_argument("--strict", action="store_true", help="exit with 1 when something is worse")
-    actions.add_parser("publish", help="write asv's pages, to be read without a network")
+    pages = actions.add_parser("publish", help="write asv's pages, to be read without a network")
+    for sub in (run, compare, found, pages):
+        for name, text in (("--json", "print JSON"), ("--debug", "show the traceback of an error")):
+            sub.add_argument(name, action="store_true", default=argparse.SUPPRESS, help=text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,6 +74,7 @@ def measure(args: argparse.Namespace) -> int:
         minutes=args.minutes,
         wanted=args.rounds,
         isolated=args.isolated,
+        machine=args.machine,
     )
     if args.json:
         print(json.dumps({"rounds": done, "left": left}))
@@ -81,7 +89,7 @@ def judge(args: argparse.Namespace) -> int:
     """Tell what is worse."""
     from assay.tracking import checkout, judging, results, showing
 
-    tracks, known = results.tracks()
+    tracks, known = results.tracks(args.machine)
     papers = common.split(args.papers)
     tracks = [track for track in tracks if not papers or track.paper in papers]
     history = checkout.history()

@@ -90,8 +90,8 @@ def places() -> dict[str, Any]:
     return {task: place for task, place in found.items() if place["entrants"]}
 
 
-def tracks() -> tuple[list[Track], set[str]]:
-    """Return all tracks of this machine, and the commits that have results.
+def tracks(machine: str = "") -> tuple[list[Track], set[str]]:
+    """Return all tracks of a machine, of this one without a name, and the commits that have results.
 
     A commit of which nothing could be measured, as when it cannot be built, has results and a value of None in each track.
     """
@@ -109,7 +109,7 @@ def tracks() -> tuple[list[Track], set[str]]:
     owners = {(task, name): paper for task, place in entrants().items() for name, paper in place["entrants"].items()}
     classes = {class_name(task): task for task in entrants()}
     values: dict[tuple[str, str, str, str], dict[str, tuple[float, ...] | None]] = {}
-    for result in iter_results_for_machine(str(folder), platform.node()):
+    for result in iter_results_for_machine(str(folder), machine or platform.node()):
         for key in result.get_result_keys(benchmarks):
             for entrant, dataset, sample in _samples(result, key):
                 place = (result.env_name, key, entrant, dataset)

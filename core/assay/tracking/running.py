@@ -21,6 +21,7 @@ def run(
     minutes: float = 60.0,
     wanted: int = 3,
     isolated: bool = False,
+    machine: str = "",
 ) -> tuple[int, int]:
     """Measure commits until each has so many rounds or the minutes are over; return (rounds done, rounds left).
 
@@ -34,6 +35,7 @@ def run(
         wanted: Rounds.
         isolated: In asv's own environment, which pip fills as asv.conf.json says, instead of one with the libraries
             of the running Python.
+        machine: The name under which asv keeps the results; this machine's when empty.
 
     Raises:
         AssayError: A commit or a paper does not exist, or asv could not run.
@@ -47,15 +49,16 @@ def run(
     entrants_file().parent.mkdir(exist_ok=True)
     entrants_file().write_text(json.dumps(follow, indent=1), encoding="utf-8")
     kind = _environment(isolated)
-    asv("machine", "--yes", capture=True)
+    named = ("--machine", machine) if machine else ()
+    asv("machine", "--yes", *named, capture=True)
     begin, durations = time.monotonic(), [0.0]
-    todo = _todo(chosen, papers, wanted, kind)
+    todo = _todo(chosen, papers, wanted, kind, machine)
     for count, (commit, number) in enumerate(todo):
         if count and time.monotonic() - begin + sum(durations) / count > 60 * minutes:
             return count, len(todo) - count
         print(f"assay: {commit[:8]}, round {number + 1} of {wanted}", file=sys.stderr, flush=True)
         start = time.monotonic()
-        _measure(commit, number, papers, follow, kind)
+        _measure(commit, number, papers, follow, (*kind, *named))
         durations.append(time.monotonic() - start)
     return len(todo), 0
 
@@ -86,9 +89,11 @@ def _environment(isolated: bool) -> tuple[str, ...]:
     return () if isolated else ("-E", f"same:{sys.version_info[0]}.{sys.version_info[1]}")
 
 
-def _todo(chosen: Sequence[str], papers: Sequence[str], wanted: int, kind: Sequence[str]) -> list[tuple[str, int]]:
+def _todo(
+    chosen: Sequence[str], papers: Sequence[str], wanted: int, kind: Sequence[str], machine: str = ""
+) -> list[tuple[str, int]]:
     """Return (commit, round) that are missing, in the order in which to measure them."""
-    found = [t for t in tracks()[0] if t.environment.startswith("same-") == bool(kind)]
+    found = [t for t in tracks(machine)[0] if t.environment.startswith("same-") == bool(kind)]
     newest = {t.environment for t in found}
     counted = {environment: rounds(found, environment, papers) for environment in newest}
     here = max(counted.values(), key=len, default={})
