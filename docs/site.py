@@ -21,6 +21,7 @@ WRITTEN = [
     ("Concepts", "concepts.md"),
     ("Verdicts", "verdicts.md"),
     ("Running, here or distributed", "running.md"),
+    ("Tracking over commits", "tracking.md"),
     ("The report", "report.md"),
     ("Backends", "backends.md"),
     ("How to install papers", "how-to/install.md"),
