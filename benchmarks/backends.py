@@ -60,14 +60,14 @@ def bare_seconds(module: nn.Module, x: Tensor) -> float:
         return float(Timer("module(x)", globals={"module": module, "x": x}).blocked_autorange(min_run_time=0.2).median)
 
 
-def clock() -> None:
+def clock(rounds: int) -> None:
     """Print assay's forward seconds beside torch's, the median of several rounds in turn."""
-    print(f"torch {torch.__version__}, one thread, {ROUNDS} rounds; harness: median over rounds of assay / bare - 1")
+    print(f"torch {torch.__version__}, one thread, {rounds} rounds; harness: median over rounds of assay / bare - 1")
     print(f"{'call':26}{'bare ms':>9}{'assay ms':>10}{'harness':>9}   range over rounds")
     with PinnedThreads():
         for name, (module, x) in CALLS.items():
             assay_seconds(module, x)
-            pairs = [(bare_seconds(module, x), assay_seconds(module, x)) for _ in range(ROUNDS)]
+            pairs = [(bare_seconds(module, x), assay_seconds(module, x)) for _ in range(rounds)]
             shares = sorted(ours / bare - 1 for bare, ours in pairs)
             bare, ours = (1e3 * statistics.median(column) for column in zip(*pairs, strict=True))
             ends = f"{100 * shares[0]:+.1f} % to {100 * shares[-1]:+.1f} %"
@@ -146,6 +146,7 @@ def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["clock", "memory", "one"])
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of the clock, in turn (default {ROUNDS})")
     parser.add_argument("rest", nargs="*", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.what == "one":
@@ -153,7 +154,7 @@ def main() -> None:
             found = one(*args.rest)
         print(*found)
     else:
-        {"clock": clock, "memory": memory}[args.what]()
+        clock(args.rounds) if args.what == "clock" else memory()
 
 
 if __name__ == "__main__":
