@@ -23,6 +23,7 @@ from assay.cell import Job, measure
 from assay.context import Context, PinnedThreads
 from assay.machine import warm_up
 from assay.spec import CPU, Cell, Dataset, Model, Task
+from assay.timing import timed
 from torch import Tensor, nn
 from torch.utils.benchmark import Timer
 
@@ -65,6 +66,8 @@ def clock(rounds: int) -> None:
     print(f"torch {torch.__version__}, one thread, {rounds} rounds; harness: median over rounds of assay / bare - 1")
     print(f"{'call':26}{'bare ms':>9}{'assay ms':>10}{'harness':>9}   range over rounds")
     with PinnedThreads():
+        empty = min(statistics.median(timed(lambda: None, CPU.synchronise)) for _ in range(200))
+        print(f"an empty call takes {1e6 * empty:.2f} us by assay's clock: all that it adds to any call")
         for name, (module, x) in CALLS.items():
             assay_seconds(module, x)
             pairs = [(bare_seconds(module, x), assay_seconds(module, x)) for _ in range(rounds)]
