@@ -74,6 +74,12 @@ def test_one_wrong_name_anywhere_stops_the_whole_plan(planner, selection, field)
         planner.jobs(replace(selection, **{field: value}))
 
 
+def test_a_plan_of_millions_of_cells_is_made_at_once(planner):
+    few, many = (planner.jobs(Selection(("toy/line",), seeds=range(count))) for count in (3, 10**6))
+    assert 3 * len(many) == 10**6 * len(few)
+    assert many[-1].cell.seed == 10**6 - 1 and many[-1] == planner.job(many[-1].cell)
+
+
 @given(st.integers(1, 200))
 def test_a_count_of_seeds_is_a_range_from_zero(count):
     assert seeds_of(count) == seeds_of(str(count)) == seeds_of(f"0:{count}") == range(count)

@@ -121,7 +121,7 @@ ROOMS = {
     "executors.forkserver": "context errors executors.shipping executors.system executors.worker",
     "executors.pool": "errors executors executors.forkserver executors.process executors.shipping executors.worker spec",
     "executors.process": "capture executors.shipping executors.system executors.worker failures",
-    "executors.shipping": "catalog cell errors own plan spec",
+    "executors.shipping": "catalog cell errors own plan roofline spec",
     "executors.system": "",
     "executors.worker": "executors.shipping executors.system spec",
     "failures": "",

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from assay import roofline
 from assay.catalog import Catalog, Plugin
 from assay.cell import Distributions, Job, Runner, failure, finish
 from assay.errors import AssayError
@@ -136,8 +137,9 @@ class Workshop:
     def warm(self) -> None:
         """Work out all that is the same for every cell, so that processes forked from this one find it done."""
         for wanted in self._samples:
-            self.job(wanted)
-            wanted.failed("")
+            job = self.job(wanted)
+            if isinstance(job, Job) and job.backend.device == "cpu":  # another is not to be started before the fork
+                finish(failure(job, ""), job.protocol, 0.0, job.distributions, roofline.device(job.backend))
         with self.runner.threads:
             pass
 
