@@ -244,6 +244,7 @@ test("a print is light and leaves controls out", async () => {
   const page = await open("small.html", "/arena/sets/clouds", { colorScheme: "dark" });
   await page.emulateMedia({ media: "print", colorScheme: "light" });
   assert.ok(await page.locator(".controls").first().isHidden());
+  assert.ok(await page.locator(".tools").first().isHidden());
   assert.ok((await page.pdf({ format: "A4" })).length > 10_000);
   await page.context().close();
 });
