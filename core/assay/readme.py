@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,14 @@ from assay.spec import show_params
 
 if TYPE_CHECKING:
     from assay.checks.subject import Subject
-    from assay.spec import Model
+    from assay.leaderboard import Leaderboard
+    from assay.spec import Model, Task
 
 OUTCOMES = ("holds", "fails", "inconclusive", "untested")
+RANKS = (
+    "Rank: 1 + the number of entrants that are better beyond chance (paired t over the seeds in common, Holm over all "
+    "pairs); entrants of one rank are not all alike."
+)
 BOARD = re.compile(r"<!-- leaderboard -->(.*?)\n<!-- /leaderboard -->", re.DOTALL)
 
 
@@ -130,6 +136,16 @@ def _budget(budget: Mapping[str, Any] | None) -> str:
     return show_params(budget) if budget else ""
 
 
+def _measured(task: Task, store: str, board: Leaderboard) -> Leaderboard:
+    """Return a data set's leaderboard by the first of the task's metrics that its entrants have."""
+    from assay.api import compare
+
+    others = (m for m in task.metrics if m != board.metric)
+    while not any(row.values for row in board.rows) and (metric := next(others, None)):
+        board = compare(task.id, metric=metric, dataset=board.dataset, store=store)[0]
+    return board
+
+
 def _boards(subject: Subject, store: str) -> str:
     """Return the leaderboards of a family's tasks as Markdown tables, from records."""
     from assay.api import compare
@@ -141,7 +157,7 @@ def _boards(subject: Subject, store: str) -> str:
             boards = compare(task.id, store=store)
         except AssayError:
             continue  # nothing of this task was run into the store
-        for board in boards:
+        for board in map(partial(_measured, task, store), boards):
             lines += [
                 "",
                 f"**{task.id}** on {board.dataset.partition('/')[2]}, {board.metric} ({board.unit}), {board.scale}",
@@ -152,4 +168,4 @@ def _boards(subject: Subject, store: str) -> str:
                 cells = [f"{row.rank or '-'}", f"`{row.entrant}`", render.number(row.mean), f"[{low}, {high}]"]
                 cells += [f"{len(row.values)}", render.number(row.costs.get("fit_seconds"))]
                 lines.append(f"| {' | '.join([*cells, render.amount(row.costs.get('parameters'))])} |")
-    return "\n".join(["", "", "## Leaderboard", *lines]) if lines else ""
+    return "\n".join(["", "", "## Leaderboard", "", RANKS, *lines]) if lines else ""
