@@ -21,6 +21,7 @@ WRITTEN = [
     ("Concepts", "concepts.md"),
     ("Verdicts", "verdicts.md"),
     ("Running", "running.md"),
+    ("Tracking over commits", "tracking.md"),
     ("The report", "report.md"),
     ("Backends", "backends.md"),
     ("How to write a claim", "how-to/claims.md"),

@@ -2,6 +2,8 @@
 
     wheels.py build ROOT OUT [--editable]    one process, about a second per hundred distributions; needs hatchling
     wheels.py install OUT                    one offline call of pip, in place of all assay distributions installed
+    wheels.py switch OUT                     unpacks them beside OUT, once, and puts that folder on the path of this Python
+                                             in place of the last: a tenth of a second, for a change of commits
 
 A pip call for each distribution would take minutes where this takes seconds.
 """
@@ -12,6 +14,9 @@ import io
 import os
 import subprocess
 import sys
+import sysconfig
+import tempfile
+import zipfile
 from pathlib import Path
 
 
@@ -42,5 +47,17 @@ def install(out: str) -> None:
     subprocess.run([*pip, "install", "--no-deps", "--no-index", *wheels], check=True)
 
 
+def switch(out: str) -> None:
+    """Make this Python use the wheels of OUT in place of those of its last call, without the help of pip."""
+    wheels = Path(out).resolve()
+    unpacked = wheels.with_name("unpacked")
+    if not unpacked.exists():
+        with tempfile.TemporaryDirectory(dir=wheels.parent) as scratch:
+            for wheel in wheels.glob("*.whl"):
+                zipfile.ZipFile(wheel).extractall(Path(scratch, "all"))
+            Path(scratch, "all").rename(unpacked)
+    Path(sysconfig.get_path("purelib"), "assay-checkout.pth").write_text(f"{unpacked}\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    {"build": build, "install": install}[sys.argv[1]](*sys.argv[2:])
+    {"build": build, "install": install, "switch": switch}[sys.argv[1]](*sys.argv[2:])

@@ -1,7 +1,12 @@
-"""The pages that asv publishes, made to work without a network: what they load from elsewhere is put beside them."""
+"""The pages that asv publishes, made to work without a network and without a server.
+
+What they load from elsewhere is put beside them. A browser that opens a page from a file refuses to let it read other
+files, so what the pages read is put into a script as well, which is loaded in that case only.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import tarfile
@@ -9,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from assay.errors import AssayError
-from assay.track import asv, root
+from assay.tracking.checkout import asv, root
 
 PACKAGES = {
     "jquery-3.3.1.min.js": ("jquery@3.3.1", "dist/jquery.min.js"),
@@ -26,12 +31,30 @@ PACKAGES = {
 """File that asv's pages ask for: the npm package that has it, and where."""
 
 
+FROM_FILES = """<script>
+if (location.protocol === "file:") { document.write('<script src="vendor/data.js"><\\/script>'); }
+</script>
+"""
+"""Put behind jQuery in the page."""
+READ = """;(function () {
+  var ajax = $.ajax;
+  $.ajax = function (options) {
+    var name = options.url.split("?")[0];
+    [name, decodeURIComponent(name)].forEach(function (n) { if (n in FILES) { name = n; } });
+    return name in FILES ? $.Deferred().resolve(FILES[name]).promise() : ajax.apply(this, arguments);
+  };
+})();
+"""
+"""Has asv's pages read what FILES holds, and ask for nothing else that it has."""
+
+
 def publish() -> Path:
     """Have asv write its pages, vendor what they load, and return the path of the index."""
-    if asv("publish"):
+    if asv("publish", "--no-pull").returncode:
         raise AssayError("asv could not publish: see above")
     pages = root() / ".asv" / "html"
     vendor(pages)
+    embed(pages)
     return pages / "index.html"
 
 
@@ -50,6 +73,20 @@ def vendor(pages: Path) -> None:
         rel = ' rel="stylesheet"' if kind == "href" else ""
         text = text.replace(tag, f'<{tag[1:].split()[0]}{rel} {kind}="vendor/{name[1]}">')
     index.write_text(text, encoding="utf-8")
+
+
+def embed(pages: Path) -> None:
+    """Write all that the pages read into `vendor/data.js` and have index.html load it when it is opened as a file."""
+    files = {file.relative_to(pages).as_posix(): json.loads(file.read_text()) for file in sorted(pages.rglob("*.json"))}
+    files["swallow.ico"] = ""  # what asv asks for to tell a lost server from a graph that does not exist
+    (pages / "vendor" / "data.js").write_text(f"var FILES = {json.dumps(files)};\n{READ}", encoding="utf-8")
+    index = pages / "index.html"
+    head, jquery, rest = index.read_text(encoding="utf-8").partition(
+        '<script src="vendor/jquery-3.3.1.min.js"></script>'
+    )
+    if not jquery:
+        raise AssayError("this version of asv loads another jQuery than assay knows: its pages need a server")
+    index.write_text(f"{head}{jquery}\n{FROM_FILES}{rest}", encoding="utf-8")
 
 
 def _file(package: str, path: str, cache: Path) -> bytes:
