@@ -21,11 +21,14 @@ pytest.importorskip("virtualenv")
 
 ROOT = Path(__file__).parents[1]
 SUITE = """
+import random
+
 from assay import Dataset, Metric, Suite, Task, hookimpl
 
 
 def data(seed, scale, source):
-    return [float(seed + i) for i in range(100)]
+    draw = random.Random(seed)
+    return [draw.random() for _ in range(100)]
 
 
 def run(entrant, data, ctx):

@@ -118,3 +118,5 @@ def _measure(commit: str, number: int, papers: Sequence[str], options: Sequence[
     )
     if done.returncode == 1:
         raise AssayError(f"asv could not run at {commit[:8]}: see above")
+    if done.returncode:
+        print(f"assay: something failed at {commit[:8]}: see above", file=sys.stderr, flush=True)
