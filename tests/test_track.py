@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from assay.catalog import Plugin
 from assay.cli import main
 from assay.tracking import judging, results, running, showing
 from assay.tracking.results import Track
@@ -141,9 +142,8 @@ def checkout(tmp_path, monkeypatch):
     conf = {"version": 1, "project": "x", "repo": ".", "branches": ["HEAD"], "environment_type": "virtualenv"}
     conf |= {"results_dir": ".asv/results", "html_dir": ".asv/html", "benchmark_dir": "benchmarks"}
     Path("asv.conf.json").write_text(json.dumps(conf))
-    Path(".asv").mkdir()
-    entrants = {"f/t": {"entrants": {"a": "paper-a", "b": "paper-b"}, "datasets": ["d"]}}
-    Path(".asv/entrants.json").write_text(json.dumps(entrants))
+    plugins = [Plugin(f"assay-{p}", "1", "", "", (f"paper:paper-{p}", f"model:f/t/{p}")) for p in "ab"]
+    monkeypatch.setattr(results, "installed", lambda: plugins)
     git("init", "-q")
     git("add", "asv.conf.json")
     for number in range(3):

@@ -21,11 +21,14 @@ pytest.importorskip("virtualenv")
 
 ROOT = Path(__file__).parents[1]
 SUITE = """
+import random
+
 from assay import Dataset, Metric, Suite, Task, hookimpl
 
 
 def data(seed, scale, source):
-    return [float(seed + i) for i in range(100)]
+    draw = random.Random(seed)
+    return [draw.random() for _ in range(100)]
 
 
 def run(entrant, data, ctx):
@@ -118,9 +121,15 @@ def repository(tmp_path):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     for name in ("ruler", "quick", "lean", "right"):
+        own = ("dataset:ruler/double/hundred",)
         place = folder if name == "ruler" else folder / "plugins" / "ruler" / name
         place.mkdir(parents=True, exist_ok=True)
-        keywords = ["api:1", "family:ruler", "task:ruler/double", *([] if name == "ruler" else [f"paper:{name}"])]
+        keywords = [
+            "api:1",
+            "family:ruler",
+            "task:ruler/double",
+            *(own if name == "ruler" else (f"paper:{name}", f"model:ruler/double/{name}")),
+        ]
         project = PROJECT.replace("NAME", name).replace("KEYWORDS", ", ".join(f'"{word}"' for word in keywords))
         (place / "pyproject.toml").write_text(project)
         (place / f"assay_{name}.py").write_text(SUITE if name == "ruler" else PAPER.replace("NAME", name))

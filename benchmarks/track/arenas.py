@@ -1,25 +1,40 @@
-"""Every entrant of every installed paper, one parameterised suite an arena, generated from assay's catalog.
+"""Every entrant of every paper of the checkout, one parameterised suite an arena.
 
-`assay track run` writes what there is to follow into .asv/entrants.json, so that parameters are the same at every
-commit and no plugin is imported to know them. Cells run once a round, in `setup_cache`, each in the family's own
-protocol at scale smoke; the tracks look up what came of them. Each seed gives one sample. An entrant that a commit does
-not have is n/a.
+What there is comes from the keywords of the plugins' pyproject.toml (`model:TASK/ID`, `dataset:TASK/ID`) in the working
+tree: parameters are the same at every commit, and no plugin is imported to know them. Cells run once a round, in
+`setup_cache`, in the family's own protocol at scale smoke; the tracks look up what came of them. Each seed gives one
+sample. An entrant that a commit does not have is n/a.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
-FILE = Path(__file__).parents[2] / ".asv" / "entrants.json"
+ROOT = Path(__file__).parents[2]
 SEEDS = [int(s) for s in os.environ.get("ASSAY_TRACK_SEEDS", "0,1,2").split(",")]
 PAPERS = [p for p in os.environ.get("ASSAY_TRACK_PAPERS", "").split(",") if p]
 
-if not FILE.exists():
-    raise RuntimeError(f"{FILE} does not exist yet: run `assay track run` once, which writes it")
-PLACES = json.loads(FILE.read_text(encoding="utf-8"))
+
+def places():
+    """Return by task its entrants, with the paper or the suite of each, and its data sets."""
+    found = {}
+    for file in sorted([*ROOT.glob("pyproject.toml"), *ROOT.glob("plugins/*/*/pyproject.toml")]):
+        text = file.read_text(encoding="utf-8")
+        words = re.findall(r"[\"'](model|dataset|paper):([^\"'\s]+)[\"']", text)
+        owner = dict(words).get("paper") or re.search(r"^name\s*=\s*[\"']([^\"']+)", text, re.MULTILINE)[1]
+        for kind, place in words:
+            task, _, name = place.rpartition("/")
+            if kind == "model":
+                found.setdefault(task, ({}, set()))[0][name] = owner
+            elif kind == "dataset":
+                found.setdefault(task, ({}, set()))[1].add(name)
+    return {task: (dict(sorted(e.items())), sorted(d)) for task, (e, d) in sorted(found.items()) if e and d}
+
+
+PLACES = places()
 
 
 def measure():
@@ -31,8 +46,8 @@ def measure():
     from assay.store import Store
 
     followed = {
-        task: [name for name, paper in place["entrants"].items() if not PAPERS or paper in PAPERS]
-        for task, place in PLACES.items()
+        task: [name for name, paper in entrants.items() if not PAPERS or paper in PAPERS]
+        for task, (entrants, _) in PLACES.items()
     }
     catalog = Catalog().load(tasks={task for task, names in followed.items() if names})
     there = {task: [name for name in names if (task, name) in catalog.models] for task, names in followed.items()}
@@ -122,8 +137,8 @@ class Arena:
     track_parameters.unit = "parameters"
 
 
-for _task, _place in PLACES.items():
+for _task, (_entrants, _datasets) in PLACES.items():
     _name = "".join(part.capitalize() for part in _task.replace("/", "-").split("-"))
-    _params = ([*_place["entrants"]], _place["datasets"])
-    globals()[_name] = type(_name, (Arena,), {"task": _task, "params": _params, "param_names": ["entrant", "dataset"]})
+    _params = {"params": ([*_entrants], _datasets), "param_names": ["entrant", "dataset"]}
+    globals()[_name] = type(_name, (Arena,), {"task": _task, **_params})
 del Arena

@@ -66,8 +66,8 @@ class Context:
     def timer(self, name: str) -> Iterator[None]:
         """Add the wall seconds of a block to the cost `name_seconds`: `fit`, `predict`. Compiling does not count.
 
-        Where the environment says ASSAY_CLOCK=cpu, as tracking over commits does, they are seconds of processor time of
-        this process: a busy machine does not lengthen them.
+        Where the environment says ASSAY_CLOCK=cpu, as tracking over commits does, they are seconds of this process's
+        processor time: a busy machine does not lengthen them.
         """
         clock = time.process_time if os.environ.get("ASSAY_CLOCK") == "cpu" else time.perf_counter
         self.backend.synchronise()

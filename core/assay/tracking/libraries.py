@@ -18,8 +18,8 @@ from asv.plugins.virtualenv import Virtualenv
 
 from assay.tracking.checkout import distributions, normal
 
-LINKS = "libraries"
-"""Folder of the links in an environment."""
+LINKS = Path("libraries", "site-packages")
+"""Folder of the links in an environment; by its name assay knows libraries from a user's own code."""
 
 
 class Same(Virtualenv):  # type: ignore[misc]
@@ -40,7 +40,7 @@ class Same(Virtualenv):  # type: ignore[misc]
             stdout=sys.stderr.fileno(),
         )
         links = Path(self._path, LINKS)
-        links.mkdir()
+        links.mkdir(parents=True)
         entries, added = shared()
         for entry in entries:
             target = links / entry.name

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from assay.catalog import installed
-from assay.tracking.checkout import distributions, needs_asv, normal, root
+from assay.tracking.checkout import needs_asv, root
 
 CORE = "assay"
 """Stands for entrant and paper in the tracks of the core itself."""
@@ -48,46 +46,14 @@ class Track:
         return self.name.startswith(("time_", "peakmem_"))
 
 
-def entrants_file() -> Path:
-    """Return where the benchmarks find what there is to follow."""
-    return root() / ".asv" / "entrants.json"
-
-
-def entrants() -> dict[str, Any]:
-    """Return what the benchmarks follow, by task; empty before the first run."""
-    file = entrants_file()
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+def owners() -> dict[tuple[str, str], str]:
+    """Return the paper of each entrant, or the suite of a baseline, by (task, entrant): from metadata alone."""
+    found = {}
+    for plugin in installed():
+        for place in plugin.having("model"):
+            task, _, name = place.rpartition("/")
+            found[task, name] = plugin.paper or plugin.name
     return found
-
-
-def places() -> dict[str, Any]:
-    """Return by task its entrants with their papers, and its data sets: what the checkout's plugins register.
-
-    Entrants from elsewhere are left out: no commit changes them. Those of a plugin that cannot be imported now stay as
-    they were at the last run.
-    """
-    from assay.catalog import Catalog
-    from assay.plan import Planner, Selection
-
-    built = distributions()
-    own = {plugin.name: plugin for plugin in installed() if normal(plugin.name) in built}
-    catalog = Catalog().load(tasks={task for plugin in own.values() for task in plugin.having("task")})
-    broken = {own[p.distribution].paper or p.distribution for p in catalog.problems if p.distribution in own}
-    found: dict[str, Any] = {
-        task: {"entrants": {name: p for name, p in old["entrants"].items() if p in broken}, "datasets": old["datasets"]}
-        for task, old in entrants().items()
-    }
-    for name, task in sorted(catalog.tasks.items()):
-        if "smoke" not in task.budgets or not any(t == name for t, _ in catalog.models):
-            continue
-        here = found.setdefault(name, {"entrants": {}, "datasets": []})
-        for job in Planner(catalog).jobs(Selection((name,), seeds=(0,), scale="smoke")):
-            origin = catalog.origins["model", (name, job.cell.model)]
-            if origin in own:
-                here["entrants"][job.cell.model] = own[origin].paper or origin
-                here["datasets"].append(job.cell.dataset.removeprefix(f"{task.family}/"))
-        here["datasets"] = sorted(set(here["datasets"]))
-    return {task: place for task, place in found.items() if place["entrants"]}
 
 
 def tracks(machine: str = "") -> tuple[list[Track], set[str]]:
@@ -106,8 +72,8 @@ def tracks(machine: str = "") -> tuple[list[Track], set[str]]:
         return [], set()
     config.results_dir = str(folder)
     benchmarks = Benchmarks.load(config)
-    owners = {(task, name): paper for task, place in entrants().items() for name, paper in place["entrants"].items()}
-    classes = {class_name(task): task for task in entrants()}
+    papers = owners()
+    classes = {class_name(task): task for task, _ in papers}
     values: dict[tuple[str, str, str, str], dict[str, tuple[float, ...] | None]] = {}
     for result in iter_results_for_machine(str(folder), machine or platform.node()):
         for key in result.get_result_keys(benchmarks):
@@ -118,7 +84,7 @@ def tracks(machine: str = "") -> tuple[list[Track], set[str]]:
     for (environment, key, entrant, dataset), samples in values.items():
         if any(samples.values()):
             task = classes.get(key.split(".")[-2], "")
-            paper = owners.get((task, entrant), CORE if entrant == CORE else task)
+            paper = CORE if entrant == CORE else papers.get((task, entrant), "?")
             name = key.rpartition(".")[2].removeprefix("track_")
             unit = benchmarks[key].get("unit", "")
             found.append(Track(name, paper, entrant, dataset, key, environment, unit, samples))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import time
@@ -11,7 +10,7 @@ from collections.abc import Sequence
 from assay.errors import AssayError, unknown
 from assay.tracking.checkout import asv, commits, git
 from assay.tracking.judging import Change
-from assay.tracking.results import CORE, class_name, entrants_file, places, rounds, tracks
+from assay.tracking.results import CORE, class_name, owners, rounds, tracks
 
 
 def run(
@@ -41,13 +40,10 @@ def run(
         AssayError: A commit or a paper does not exist, or asv could not run.
     """
     chosen = commits(revisions)
-    follow = places()
-    known = {paper for place in follow.values() for paper in place["entrants"].values()}
+    known = set(owners().values())
     for paper in papers:
         if paper not in known:
             raise unknown("paper", paper, known)
-    entrants_file().parent.mkdir(exist_ok=True)
-    entrants_file().write_text(json.dumps(follow, indent=1), encoding="utf-8")
     kind = _environment(isolated)
     named = ("--machine", machine) if machine else ()
     asv("machine", "--yes", *named, capture=True)
@@ -58,7 +54,7 @@ def run(
             return count, len(todo) - count
         print(f"assay: {commit[:8]}, round {number + 1} of {wanted}", file=sys.stderr, flush=True)
         start = time.monotonic()
-        _measure(commit, number, papers, follow, (*kind, *named))
+        _measure(commit, number, papers, (*kind, *named))
         durations.append(time.monotonic() - start)
     return len(todo), 0
 
@@ -104,24 +100,23 @@ def _todo(
     return order
 
 
-def _measure(
-    commit: str, number: int, papers: Sequence[str], follow: dict[str, dict[str, dict[str, str]]], kind: Sequence[str]
-) -> None:
+def _measure(commit: str, number: int, papers: Sequence[str], options: Sequence[str]) -> None:
     """Have asv measure one round of a commit and append it to what it has."""
-    selected = []
-    if papers:
-        for task, place in follow.items():
-            names = "|".join(re.escape(name) for name, paper in place["entrants"].items() if paper in papers)
-            if names:
-                selected += ["--bench", rf"\.{class_name(task)}\.track_\w+\('({names})', "]
+    entrants: dict[str, list[str]] = {}
+    for (task, name), paper in owners().items():
+        if paper in papers:
+            entrants.setdefault(class_name(task), []).append(re.escape(name))
+    selected = [rf"\.{arena}\.track_\w+\('({'|'.join(names)})', " for arena, names in entrants.items()]
     done = asv(
         "run",
         *("HASHFILE:-", "--no-pull", "--append-samples", "-a", "rounds=1"),
         *("--launch-method", "forkserver", "--show-stderr"),
-        *kind,
-        *selected,
+        *options,
+        *(word for pattern in selected for word in ("--bench", pattern)),
         environment={"ASSAY_TRACK_PAPERS": ",".join(papers), "ASSAY_TRACK_SEEDS": str(number)},
         text=commit + "\n",
     )
     if done.returncode == 1:
         raise AssayError(f"asv could not run at {commit[:8]}: see above")
+    if done.returncode:
+        print(f"assay: something failed at {commit[:8]}: see above", file=sys.stderr, flush=True)
