@@ -168,7 +168,9 @@ records = st.builds(
     digests,
     st.dictionaries(words, finite, max_size=3),
     st.dictionaries(words, finite, max_size=3),
-    st.lists(st.dictionaries(words, finite, max_size=2), max_size=3).map(tuple),
+    st.lists(st.dictionaries(words, finite, max_size=2).map(lambda point: {"step": 1.0, **point}), max_size=3).map(
+        tuple
+    ),
     st.one_of(st.just(""), words),
     st.text(max_size=20).filter(lambda text: "\0" not in text),
     finite,
