@@ -141,7 +141,7 @@ function entrantsPart(paper) {
     { label: "Rank", value: (r) => r.row.rank, show: (r) => (r.row.rank ? `${r.row.rank} of ${r.board.rows.length}` : MISSING), number: true },
     { label: "Score", value: (r) => r.row.mean, show: (r) => `${number(r.row.mean)} ${r.board.metric}`, number: true },
     ...intervalColumns((r) => r.row),
-    ...Object.keys(report.costs).map((c) => ({ label: costLabel(c), value: (r) => r.row.costs[c] ?? null, show: (r) => cost(c, r.row.costs[c]), number: true })),
+    ...Object.keys(report.costs).filter((c) => rows.some((r) => c in r.row.costs)).map((c) => ({ label: costLabel(c), value: (r) => r.row.costs[c] ?? null, show: (r) => cost(c, r.row.costs[c]), number: true })),
   ], rows, { caption: "Entrants and costs", name: `${paper.id}-entrants` }));
 }
 
