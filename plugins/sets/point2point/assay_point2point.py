@@ -164,8 +164,9 @@ def assay_papers() -> list[Paper]:
             family="sets",
             notes="What the paper predicts is a label or an occupancy a point, so that the parts of clouds are its arena. "
             "The two claims about classes, with the maximum over points behind the same network, were made and verified "
-            "before that arena was there, and stay. The blocks are a plain U-Net: the abstract does not give those of the "
-            "paper.",
+            "before that arena was there, and stay. PointNet is 31 points ahead on parts and 18 on classes: the curve helps "
+            "convolutions, but they see a few neighbours along it, and PointNet a summary of the whole cloud. The blocks are "
+            "a plain U-Net: the abstract does not give those of the paper.",
             claims=[
                 Claim(
                     "hilbert-is-local",

@@ -32,6 +32,20 @@ from assay_sets import (
     views,
 )
 
+FINDINGS = """
+Symmetry by construction is exact, to 1e-12 in every entrant that claims it, and it pays: on shuffled clouds Deep Sets is 49
+points above an order-sensitive network, and on sums of 50 digits its error is 138 below that of a recurrent net. Which
+pooling is best depends on the target: the sum for sums, the maximum for maxima and for clouds (PointNet's is 6 points above
+its rivals), and the one learned pooling tried, FSPool, equals a sum in summing without clearly beating it in finding maxima.
+Attention among elements pays where elements must be compared (20 points in counting distinct digits, 10 in sorting images
+with a transformer before the scores, 5 in recognising objects from views), but not everywhere: on clouds 256 random
+features and a ridge classifier reach 0.75, which the set transformer (0.70) does not pass. Whatever learns from part of its
+input or in stages is behind under an equal budget: UMBC, on gradients of one chunk, by 19 points, AttSets, in two stages, by
+11, and INSET's view of the superset shows no gain. Where the output is an order its form decides more than iteration does:
+generalised Plackett-Luce scores put 74 % of jigsaws together and plain ones 6 %, pointing is 44 points above a fixed
+dictionary, while Sinkhorn rounds, process steps and steps of diffusion are worth a point or two at this size.
+"""
+
 
 @hookimpl
 def assay_suites() -> list[Suite]:
@@ -41,7 +55,7 @@ def assay_suites() -> list[Suite]:
         "set size and accuracy, compared with order-sensitive and plainly pooled models under one small budget, and "
         "which mechanism (pooling, attention, sorting) does it best?"
     )
-    return [Suite("sets", "Sets", question)]
+    return [Suite("sets", "Sets", question, FINDINGS)]
 
 
 @hookimpl
