@@ -52,7 +52,7 @@ ROOMS = {
     "tracking": "",
     "tracking.checkout": "errors",
     "tracking.libraries": "tracking.checkout",
-    "tracking.results": "catalog tracking.checkout",
+    "tracking.results": "tracking.checkout",
     "tracking.judging": "tracking.results",
     "tracking.running": "errors tracking.checkout tracking.judging tracking.results",
     "tracking.showing": "tracking.judging",

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from assay.catalog import Plugin
 from assay.cli import main
 from assay.tracking import judging, results, running, showing
 from assay.tracking.results import Track
@@ -142,10 +141,12 @@ def checkout(tmp_path, monkeypatch):
     conf = {"version": 1, "project": "x", "repo": ".", "branches": ["HEAD"], "environment_type": "virtualenv"}
     conf |= {"results_dir": ".asv/results", "html_dir": ".asv/html", "benchmark_dir": "benchmarks"}
     Path("asv.conf.json").write_text(json.dumps(conf))
-    plugins = [Plugin(f"assay-{p}", "1", "", "", (f"paper:paper-{p}", f"model:f/t/{p}")) for p in "ab"]
-    monkeypatch.setattr(results, "installed", lambda: plugins)
     git("init", "-q")
-    git("add", "asv.conf.json")
+    for paper in "ab":
+        words = f'keywords = ["paper:paper-{paper}", "model:f/t/{paper}"]'
+        Path(paper).mkdir()
+        Path(paper, "pyproject.toml").write_text(f'[project]\nname = "assay-{paper}"\n{words}\n')
+    git("add", "-A")
     for number in range(3):
         Path("file").write_text(str(number))
         git("add", "file")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from assay.errors import AssayError
 
@@ -83,13 +84,18 @@ def subject(commit: str) -> str:
 
 def distributions() -> set[str]:
     """Return the names of the distributions that the checkout builds: what its commits can change."""
+    return {normal(project["name"]) for project in projects()}
+
+
+def projects() -> list[dict[str, Any]]:
+    """Return the `project` table of each pyproject.toml in the checkout."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
     files = [root() / name for name in git("ls-files", "*pyproject.toml").splitlines()]
-    projects = [tomllib.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
-    return {normal(project["project"]["name"]) for project in projects if "project" in project}
+    read = [tomllib.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+    return [project["project"] for project in read if "project" in project]
 
 
 def normal(name: str) -> str:

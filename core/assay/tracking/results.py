@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.catalog import installed
-from assay.tracking.checkout import needs_asv, root
+from assay.tracking.checkout import needs_asv, projects, root
 
 CORE = "assay"
 """Stands for entrant and paper in the tracks of the core itself."""
@@ -47,12 +46,15 @@ class Track:
 
 
 def owners() -> dict[tuple[str, str], str]:
-    """Return the paper of each entrant, or the suite of a baseline, by (task, entrant): from metadata alone."""
+    """Return the paper of each entrant, or the suite of a baseline, by (task, entrant): from the plugins' keywords."""
     found = {}
-    for plugin in installed():
-        for place in plugin.having("model"):
-            task, _, name = place.rpartition("/")
-            found[task, name] = plugin.paper or plugin.name
+    for project in projects():
+        words = [word.partition(":")[::2] for word in project.get("keywords", ())]
+        owner = dict(words).get("paper") or project["name"]
+        for kind, place in words:
+            if kind == "model":
+                task, _, name = place.rpartition("/")
+                found[task, name] = owner
     return found
 
 
