@@ -183,7 +183,7 @@ def _nearest(barcodes: list[Array]) -> Array:
                 found.append(np.full((len(barcodes), 2), np.nan))
             found[vines[c]][line] = bars[c]
         open_vines = [vines[c] for c in range(len(bars))]
-    return np.stack(found, axis=1)
+    return np.stack(found, axis=1) if found else np.empty((len(barcodes), 0, 2))
 
 
 @hookimpl
