@@ -133,7 +133,9 @@ def assay_papers() -> list[Paper]:
             notes="near-average takes the place of choosing who is above the average, which a score an element solves once "
             "the subset's size is given. The base is no blind model: its mean field draws subsets of the whole set, by "
             "which it sees the average too. inset-deepset, a plain pointwise network that is told the same invariant, "
-            "learns faster than either. The mean field has two iterations in place of five, for time.",
+            "learns faster than either. On digit-anomaly two of five seeds end 18 and 20 points behind the base and three within "
+            "one point of it: what decides there is whether training takes off, not the superset. The mean field has two "
+            "iterations in place of five, for time.",
             claims=[
                 Claim(
                     "superset-information-needed",
