@@ -22,7 +22,7 @@ def log_likelihood(blank: Tensor, emit: Tensor, lengths: Tensor, sizes: Tensor) 
     P = alpha(T, U) blank(T, U), the last blank included (eq. 17). Along u the sum is a prefix sum of logarithms: with
     E(t, u) the sum of emit(t, .) below u, alpha(t, u) = E(t, u) + logcumsumexp_u(alpha(t-1, u) + blank(t-1, u) - E(t, u)).
     """
-    paths = torch.cat([torch.zeros_like(emit[..., :1]), emit.cumsum(-1)], -1)
+    paths = torch.cat([torch.zeros_like(blank[..., :1]), emit.cumsum(-1)], -1)
     alpha, rows = paths[:, 0], []
     for t in range(blank.shape[1]):
         if t:
@@ -152,9 +152,9 @@ def assay_papers() -> list[Paper]:
             year=2012,
             arxiv="1211.3711",
             family="sequences",
-            notes="Decoding is greedy, at most five symbols a frame. The loss is a mean over symbols, as that of the CTC baseline is. rnnt-no-history "
-            "feeds zeros to the prediction network: it is listed beside the claims because a bidirectional encoder learns part of "
-            "the bigram itself. Nothing of this paper was piloted at small.",
+            notes="Decoding is greedy, at most five symbols a frame. The loss is a mean over symbols, as the CTC baseline's is. "
+            "rnnt-no-history feeds zeros to the prediction network; it stands beside the claims, because a bidirectional "
+            "encoder learns a part of the bigrams itself. Nothing of this paper was piloted at small.",
             claims=[
                 Claim(
                     "sums-all-alignments",
