@@ -238,7 +238,9 @@ def assay_models() -> list[Model]:
     return [
         Model("subleq-transformer", ID, executes, knobs={"n": (16, 32, 64)}),
         Model("subleq-depth", ID, depth),
-        Model("subleq-soft", ID, executes, {"temperature": 10.0}, knobs={"temperature": SHARPNESS}),
+        Model(
+            "subleq-soft", ID, executes, {"temperature": 10.0}, {"temperature": SHARPNESS}, ablates="subleq-transformer"
+        ),
     ]
 
 
