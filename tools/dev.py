@@ -107,15 +107,16 @@ def say(text: str) -> None:
 
 
 SHOW = """
-import json, sys
+import gc, json, sys
 from assay.cli import main
+gc.set_threshold(100_000)
 status = 0
 for step in json.loads(sys.argv[1]):
     print("\\n$ assay " + " ".join(step), flush=True)
     status = max(status, main(step))
 sys.exit(status)
 """
-"""Runs commands of assay in one process, so that torch is imported once."""
+"""Runs commands of assay in one process, so that torch is imported once, and seldom collects garbage meanwhile."""
 
 
 def demo() -> int:

@@ -12,7 +12,7 @@ import functools
 import importlib.util
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from assay import loaded
@@ -210,11 +210,19 @@ def _is_docstring(statement: object) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def text_of(node: object) -> str:
-    """Return the meaning of a syntax tree: the same for any formatting and any Python version that can parse it."""
+def text_of(node: object, without: Container[str | None] = ()) -> str:
+    """Return the meaning of a syntax tree: the same for any formatting and any Python version that can parse it.
+
+    Arguments by the keywords `without` are left out.
+    """
     if isinstance(node, list):
-        return "[" + ",".join(text_of(item) for item in node if not _is_docstring(item)) + "]"
+        return "[" + ",".join(text_of(item, without) for item in node if not _is_docstring(item)) + "]"
     if not isinstance(node, ast.AST):
         return repr(node)
-    fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []) and name != "ctx")
-    return type(node).__name__ + "(" + ",".join(f"{name}={text_of(value)}" for name, value in fields) + ")"
+    told = []
+    for name, value in ast.iter_fields(node):
+        if name == "keywords" and without:
+            value = [keyword for keyword in value if keyword.arg not in without]
+        if value is not None and value != [] and name != "ctx":
+            told.append(f"{name}={text_of(value, without)}")
+    return f"{type(node).__name__}({','.join(told)})"

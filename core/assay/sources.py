@@ -124,14 +124,9 @@ def _parsed(name: str, path: str, _: int) -> _Source | None:
         return None
 
 
-class _Wordless(ast.NodeTransformer):
-    def visit_keyword(self, node: ast.keyword) -> ast.AST | None:
-        return None if node.arg in WORDS else self.generic_visit(node)
-
-
 def _meaning(nodes: Iterable[ast.AST]) -> str:
     """Return the digest of code, free of comments, formatting, docstrings and of the arguments in WORDS."""
-    texts = [text_of(_Wordless().visit(node)) for node in nodes]
+    texts = [text_of(node, WORDS) for node in nodes]
     return hashlib.blake2b("\n".join(texts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
