@@ -128,7 +128,7 @@ ROOMS = {
     "leases": "errors store tables",
     "tables": "spec",
     "across": "leaderboard",
-    "boards": "render",
+    "boards": "by_backend render",
     "commands.power": "commands.common errors power recording render verifying",
     "deciding": "expressions stats",
     "differing": "errors examples leaderboard resampling spec",

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from assay.by_backend import RATIOS
 from assay.render import WIDTH, number, seconds, table
 
 if TYPE_CHECKING:
@@ -61,22 +62,18 @@ def differences(dataset: str, found: Sequence[Difference]) -> str:
     return "\n".join([f"{dataset}, example by example", table(header, rows, right=(1, 5)), *textwrap.wrap(note, WIDTH)])
 
 
-RATIO_HEADS = {
-    "fit_seconds": "fit x",
-    "predict_seconds": "predict x",
-    "forward_seconds": "forward x",
-    "peak_memory": "memory x",
-    "energy": "energy x",
-}
-
-
 def backends(found: Comparison) -> str:
     """Return an arena's entrants on each backend as a table, a line a backend, with its notes and failures."""
-    costs = [cost for cost in RATIO_HEADS if any(cost in line.ratios for line in found.lines)]
+    costs = [cost for cost in RATIOS if any(cost in line.ratios for line in found.lines)]
     compiled = any(line.compile_seconds is not None for line in found.lines)
     roofed = any(line.roofline_share is not None for line in found.lines)
     header = ["entrant", "backend", "seeds", found.metric, f"- {found.reference}"]
-    header += [RATIO_HEADS[cost] for cost in costs] + ["spread"] + ["compile s"] * compiled + ["roof"] * roofed
+    header += (
+        [f"{cost.removeprefix('peak_').removesuffix('_seconds')} x" for cost in costs]
+        + ["spread"]
+        + ["compile s"] * compiled
+        + ["roof"] * roofed
+    )
     rows, last = [], ""
     for line in found.lines:
         row = [line.entrant if line.entrant != last else "", line.backend, str(line.seeds)]

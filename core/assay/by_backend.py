@@ -96,8 +96,7 @@ def _line(entrant: str, backend: str, records: Sequence[Record], reference: Sequ
     values = _values(records, metric)
     pairs = _pairs(values, _values(reference, metric))
     ratios = {cost: _pairs(_values(records, cost), _values(reference, cost)) for cost in RATIOS}
-    spread = {s: v / m for s, v in _values(records, "forward_spread").items()
-              if (m := _values(records, "forward_seconds")[s])}  # fmt: skip
+    calls = _pairs(_values(records, "forward_spread"), _values(records, "forward_seconds"))
     return Line(
         entrant,
         backend,
@@ -105,9 +104,9 @@ def _line(entrant: str, backend: str, records: Sequence[Record], reference: Sequ
         _interval(list(values.values())),
         _interval([a - b for a, b in pairs]),
         {cost: ratio for cost, found in ratios.items() if (ratio := _ratio(found))},
-        _median(_values(records, "compile_seconds")),
-        _median(spread),
-        _median(_values(records, "roofline_share")),
+        _median(_values(records, "compile_seconds").values()),
+        _median(spread / seconds for spread, seconds in calls if seconds),
+        _median(_values(records, "roofline_share").values()),
         tuple(f"seed {r.cell.seed}: {r.reason}" for r in records if not r.ok),
     )
 
@@ -134,5 +133,6 @@ def _ratio(pairs: Sequence[tuple[float, float]]) -> Interval | None:
     return logs and Interval(math.exp(logs.value), math.exp(logs.low), math.exp(logs.high))
 
 
-def _median(values: Values) -> float | None:
-    return float(np.median(list(values.values()))) if values else None
+def _median(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return float(np.median(found)) if found else None
