@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from assay.checks.subject import plugin_of, read_toml
-from assay.index import FILE
+from assay.index import FILE, told
 from assay.recorded import outcomes
 
 
@@ -30,13 +30,7 @@ def entry(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if plugin.paper:
         recorded = outcomes(json.loads(verdict.read_text(encoding="utf-8"))) if verdict.is_file() else {}
-        found = {
-            "paper": plugin.paper,
-            "title": plugin.title,
-            "family": plugin.family,
-            "tasks": list(plugin.having("task")),
-            "claims": {claim: recorded.get(claim, "untested") for claim in plugin.having("claim")},
-        }
+        found = told(plugin, recorded)
     size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     extras = project.get("optional-dependencies", {})
     return {

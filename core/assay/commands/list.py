@@ -96,18 +96,10 @@ def _available(args: argparse.Namespace) -> int:
 
 def _entry(plugin: Plugin) -> dict[str, Any]:
     """Return what the index would say of an installed paper."""
-    from assay import recorded
+    from assay import index, recorded
 
     try:
         found = recorded.read(plugin)
     except AssayError:
         found = None  # `assay list --verdicts` says what is wrong with it
-    verdicts = found.outcomes if found else {}
-    return {
-        "paper": plugin.paper,
-        "title": plugin.title,
-        "family": plugin.family,
-        "tasks": list(plugin.having("task")),
-        "claims": {claim: verdicts.get(claim, "untested") for claim in plugin.having("claim")},
-        "name": plugin.name,
-    }
+    return {**index.told(plugin, found.outcomes if found else {}), "name": plugin.name}
