@@ -50,7 +50,7 @@ ROOMS = {
     "health": "store tables",
     "doctor": "errors catalog store context executors health leases roofline spec tables text",
     "tracking": "",
-    "tracking.checkout": "errors",
+    "tracking.checkout": "checks.subject errors",
     "tracking.libraries": "tracking.checkout",
     "tracking.results": "tracking.checkout",
     "tracking.judging": "tracking.results",

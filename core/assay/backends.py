@@ -31,6 +31,12 @@ def torch_module(module: Any, backend: str) -> Any:
     raise CannotRun(f"{type(module).__name__} is no torch module; {backend} runs nothing else")
 
 
+def elsewhere(module: Any, device: str) -> str | None:
+    """Return why a module did not run on a type of device: some of it lies elsewhere. None if all of it is there."""
+    places = {str(t.device) for t in (*module.parameters(), *module.buffers()) if t.device.type != device}
+    return f"parts of it lie on {', '.join(sorted(places))} after the run" if places else None
+
+
 @contextlib.contextmanager
 def deterministic() -> Iterator[None]:
     """Ask torch for deterministic kernels for a block, and put the setting back; it warns of operations without one."""

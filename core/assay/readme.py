@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay import render, templating
-from assay.recorded import outcomes
+from assay.recorded import OUTCOMES, outcomes
 from assay.spec import show_params
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from assay.leaderboard import Leaderboard
     from assay.spec import Model, Task
 
-OUTCOMES = ("holds", "fails", "inconclusive", "untested")
 RANKS = (
     "Rank: 1 + the number of entrants that are better beyond chance (paired t over the seeds in common, Holm over all "
     "pairs); entrants of one rank are not all alike."

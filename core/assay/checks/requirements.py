@@ -9,6 +9,8 @@ import re
 import sys
 from collections.abc import Iterator
 
+from packaging.utils import canonicalize_name
+
 from assay.checks.kit import Check, NotApplicable
 from assay.checks.subject import Subject
 
@@ -19,11 +21,11 @@ NETWORK = frozenset({"ftplib", "http", "imaplib", "poplib", "smtplib", "socket",
 
 def requirements(subject: Subject) -> dict[str, str]:
     """Return the declared requirements by normalised name."""
-    found = {}
+    found: dict[str, str] = {}
     for text in subject.project.get("dependencies", ()):
         matched = re.match(r"\s*([A-Za-z0-9._-]+)", text)
         if matched:
-            found[_normal(matched[1])] = text
+            found[canonicalize_name(matched[1])] = text
     return found
 
 
@@ -71,7 +73,7 @@ def undeclared(subject: Subject) -> Iterator[str]:
 def unused(subject: Subject) -> Iterator[str]:
     """What is required is imported."""
     family = subject.plugin.family
-    suites = {_normal(p.name) for p in subject.catalog.plugins if p.family == family and not p.paper}
+    suites = {canonicalize_name(p.name) for p in subject.catalog.plugins if p.family == family and not p.paper}
     found = {*imported(subject), *suites}  # a paper needs its suite's tasks though it imports nothing of it
     for name in requirements(subject):
         if name not in found:
@@ -84,18 +86,14 @@ def allowed(subject: Subject) -> Iterator[str]:
         raise NotApplicable("no paper")
     own = subject.plugin.module.partition(".")[0]
     family = subject.plugin.family
-    suites = {_normal(p.name) for p in subject.catalog.plugins if p.family == family and not p.paper}
-    papers = {_normal(p.name) for p in subject.catalog.plugins if p.paper}  # `paper-imports` speaks of those
+    suites = {canonicalize_name(p.name) for p in subject.catalog.plugins if p.family == family and not p.paper}
+    papers = {canonicalize_name(p.name) for p in subject.catalog.plugins if p.paper}  # `paper-imports` speaks of those
     for name, place in imported(subject).items():
         if name not in {*COMMON, *suites, *papers} and not name.startswith("assay-data-"):
             yield f"{place} imports {name}: a paper may import its suite, {', '.join(sorted(COMMON))}"
     for place, node in subject.nodes(ast.Import, ast.ImportFrom):
         for top in _tops(node) & NETWORK - {own}:
             yield f"{place} imports {top}: a paper does not use the network"
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @functools.cache
@@ -107,8 +105,8 @@ def _distribution(module: str) -> str:
     """Return the distribution that a top-level module comes from; its own name, when it is not installed."""
     known = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
     if module.startswith("assay"):
-        return _normal(module)
-    return known.get(module) or _normal(next(iter(_packages().get(module, [module]))))
+        return canonicalize_name(module)
+    return known.get(module) or canonicalize_name(next(iter(_packages().get(module, [module]))))
 
 
 _TOML = "correct dependencies in pyproject.toml"

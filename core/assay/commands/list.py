@@ -73,6 +73,7 @@ def _verdicts(plugins: Sequence[Plugin], as_json: bool) -> int:
 def _available(args: argparse.Namespace) -> int:
     """List all papers of the index that ships with the core, and the installed ones that it does not know."""
     from assay import catalog, index, render
+    from assay.recorded import OUTCOMES
 
     here = {p.paper: p for p in catalog.installed() if p.paper}
     known = {entry["paper"]: entry for entry in index.known()}
@@ -81,11 +82,10 @@ def _available(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(entries, indent=1))
         return 0
-    outcomes = ("holds", "fails", "inconclusive", "untested")
     rows = []
     for entry in entries:
         found = list(entry["claims"].values())
-        verdicts = ", ".join(f"{found.count(o)} {o}" for o in outcomes if found.count(o))
+        verdicts = ", ".join(f"{found.count(o)} {o}" for o in OUTCOMES if found.count(o))
         rows.append(
             [entry["paper"], entry["family"], "yes" if entry["installed"] else "", verdicts, entry["title"][:60]]
         )

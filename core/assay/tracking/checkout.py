@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
+from assay.checks.subject import read_toml
 from assay.errors import AssayError
 
 
@@ -84,20 +86,11 @@ def subject(commit: str) -> str:
 
 def distributions() -> set[str]:
     """Return the names of the distributions that the checkout builds: what its commits can change."""
-    return {normal(project["name"]) for project in projects()}
+    return {canonicalize_name(project["name"]) for project in projects()}
 
 
 def projects() -> list[dict[str, Any]]:
     """Return the `project` table of each pyproject.toml in the checkout."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     files = [root() / name for name in git("ls-files", "*pyproject.toml").splitlines()]
-    read = [tomllib.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+    read = [read_toml(file) for file in files if file.exists()]
     return [project["project"] for project in read if "project" in project]
-
-
-def normal(name: str) -> str:
-    """Return a distribution's name as others write it too (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from asv.plugins.virtualenv import Virtualenv
+from packaging.utils import canonicalize_name
 
-from assay.tracking.checkout import distributions, normal
+from assay.tracking.checkout import distributions
 
 LINKS = Path("libraries", "site-packages")
 """Folder of the links in an environment; by its name assay knows libraries from a user's own code."""
@@ -28,7 +29,7 @@ class Same(Virtualenv):  # type: ignore[misc]
     tool_name = "same"
 
     def __init__(self, conf: Any, python: str, requirements: dict[str, str], tagged_env_vars: Any) -> None:
-        there = {normal(d.name): d.version for d in importlib.metadata.distributions()}
+        there: dict[str, str] = {canonicalize_name(d.name): d.version for d in importlib.metadata.distributions()}
         known = {name: there[name] for name in requirements if name in there}
         super().__init__(conf, python, known, tagged_env_vars)
         self._executable = sys.executable
@@ -59,7 +60,7 @@ def shared() -> tuple[list[Path], list[str]]:
     built = distributions()
     own = set()
     for distribution in importlib.metadata.distributions():
-        if normal(distribution.name) in built:
+        if canonicalize_name(distribution.name) in built:
             own |= {Path(str(file)).parts[0] for file in distribution.files or ()}
     folders = dict.fromkeys(Path(sysconfig.get_path(name)) for name in ("purelib", "platlib"))
     entries = [e for folder in folders for e in sorted(folder.iterdir()) if e.name not in own]

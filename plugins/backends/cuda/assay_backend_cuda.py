@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from assay import Backend, hookimpl
-from assay.backends import autocast_methods, deterministic, torch_module, unreduced, without_torch
+from assay.backends import autocast_methods, deterministic, elsewhere, torch_module, unreduced, without_torch
 
 
 class Memory:
@@ -92,10 +92,7 @@ def session() -> Iterator[None]:
 
 def confirm(module: Any) -> str | None:
     """Return why a module did not run on the GPU: some of it lies elsewhere, or nothing was allocated there."""
-    places = {str(t.device) for t in (*module.parameters(), *module.buffers()) if t.device.type != "cuda"}
-    if places:
-        return f"parts of it lie on {', '.join(sorted(places))} after the run"
-    return None if MEMORY.peak() else "nothing was computed on the GPU"
+    return elsewhere(module, "cuda") or (None if MEMORY.peak() else "nothing was computed on the GPU")
 
 
 def confirm_bf16(module: Any) -> str | None:

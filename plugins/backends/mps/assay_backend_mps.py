@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from assay import Backend, hookimpl
-from assay.backends import deterministic, torch_module, without_torch
+from assay.backends import deterministic, elsewhere, torch_module, without_torch
 
 FALLBACK = "PYTORCH_ENABLE_MPS_FALLBACK"
 """With this variable torch computes on the CPU, in silence, what Metal lacks."""
@@ -61,8 +61,7 @@ def no_peak() -> None:
 
 def confirm(module: Any) -> str | None:
     """Return why a module did not run on the GPU: some of it lies elsewhere."""
-    places = {str(t.device) for t in (*module.parameters(), *module.buffers()) if t.device.type != "mps"}
-    return f"parts of it lie on {', '.join(sorted(places))} after the run" if places else None
+    return elsewhere(module, "mps")
 
 
 def describe() -> str:
