@@ -62,11 +62,12 @@ class ByHand(nn.Module):
         return self.head(self.norm(x))
 
 
-def by_hand(vocab: int, batch: int, length: int, width: int, heads: int) -> Callable[[], None]:
-    """Return a step of the usual hand-written loop."""
-    model = ByHand(vocab, length, width, heads)
-    adam = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(adam, 2e-3, total_steps=100_000, cycle_momentum=False)
+def adamw(model: nn.Module) -> torch.optim.AdamW:
+    return torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.01)
+
+
+def loop(model: nn.Module, adam: torch.optim.AdamW, vocab: int, batch: int, length: int) -> Callable[[], None]:
+    """Return a step of the usual loop."""
 
     def step() -> None:
         tokens = torch.randint(vocab, (batch, length + 1))
@@ -76,29 +77,31 @@ def by_hand(vocab: int, batch: int, length: int, width: int, heads: int) -> Call
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         adam.step()
+
+    return step
+
+
+def by_hand(vocab: int, batch: int, length: int, width: int, heads: int) -> Callable[[], None]:
+    """Return a step of the usual hand-written loop, with its schedule."""
+    model = ByHand(vocab, length, width, heads)
+    adam = adamw(model)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(adam, 2e-3, total_steps=100_000, cycle_momentum=False)
+    train = loop(model, adam, vocab, batch, length)
+
+    def step() -> None:
+        train()
         schedule.step()
 
     return step
 
 
 def x_transformers(vocab: int, batch: int, length: int, width: int, heads: int) -> Callable[[], None]:
-    """Return a step of the same loop around x-transformers' decoder."""
+    """Return a step of the same loop, without a schedule, around x-transformers' decoder."""
     from x_transformers import Decoder, TransformerWrapper
 
     layers = Decoder(dim=width, depth=LAYERS, heads=heads, attn_dim_head=width // heads, ff_mult=4, attn_flash=True)
     model = TransformerWrapper(num_tokens=vocab, max_seq_len=length, attn_layers=layers)
-    adam = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.01)
-
-    def step() -> None:
-        tokens = torch.randint(vocab, (batch, length + 1))
-        logits = model(tokens[:, :-1])
-        loss = nn.functional.cross_entropy(logits.reshape(-1, vocab), tokens[:, 1:].reshape(-1))
-        adam.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        adam.step()
-
-    return step
+    return loop(model, adamw(model), vocab, batch, length)
 
 
 def of_kit(vocab: int, batch: int, length: int, width: int, heads: int) -> Callable[[], None]:
