@@ -82,6 +82,11 @@ ALLOWED = {
         "import random, numpy, torch",
         "random.random(), numpy.random.rand(), torch.rand(2)",
     ),
+    "a setting that is put back": (
+        "settings",
+        "import torch",
+        "torch.set_default_dtype(torch.float64), torch.set_default_dtype(torch.float32)",
+    ),
     "nothing at /dev/null": ("files", "import os", "open(os.devnull, 'w').close()"),
 }
 
