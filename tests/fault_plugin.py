@@ -79,10 +79,8 @@ def floods(data, ctx):
 
 
 def leaves(data, ctx):
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000) #" + os.environ["FAULT_MARK"]])
-    subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(1000) #" + os.environ["FAULT_MARK"]], start_new_session=True
-    )
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True)
     if os.fork() == 0:
         time.sleep(1000)
     return 1.0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import assay
@@ -19,6 +21,7 @@ import pytest
 from assay import store as stores
 from assay.cli import main
 from assay.errors import RunError
+from assay.executors import forkserver
 from assay.executors.system import children
 from assay.spec import Record
 from assay.store import Store
@@ -29,25 +32,37 @@ needs_fork = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 
 @pytest.fixture
-def run(faults: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reasons:
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where temporary files go; neither they nor a process or zombie of this test's may be left after it."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    before = set(children(os.getpid()))
+    yield folder
+    nothing_is_left(folder, before)
+
+
+def nothing_is_left(scratch: Path, before: set[int]) -> None:
+    """Fail when there are temporary files, or processes beside those of before: children, or started with this TMPDIR."""
+    left = {*children(os.getpid()), *started_with(scratch)} - before
+    assert not left, f"processes are left: {[shown(pid) for pid in left]}"
+    assert not list(scratch.iterdir()), "temporary files are left"
+
+
+@pytest.fixture
+def run(faults: Path, tmp_path: Path, scratch: Path) -> Reasons:
     """Run a bad entrant between cells of good ones, as the command line does; return records by entrant.
 
     What must hold after every fault is checked: all other cells are stored, the bad one is a row with its reason, the
     exit status says so, and no process, zombie or temporary file is left.
     """
-    scratch = tmp_path / "tmp"
-    scratch.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    monkeypatch.setenv("FAULT_MARK", tmp_path.name)
 
     def run(bad: str, *how: str, datasets: str = "draws") -> dict[str, Record]:
         before = set(children(os.getpid()))
         where = ("--datasets", datasets, "--seeds", "2", "--store", str(tmp_path / "s"))
         status = main(["run", TASK, "--entrants", f"good,{bad},sleeps", *where, *(how or ("--workers", "1"))])
-        left = set(children(os.getpid())) - before
-        assert not left, f"processes are left: {[shown(pid) for pid in left]}"
-        assert not marked(tmp_path.name), "a process that an entrant started is left"
-        assert not list(scratch.iterdir()), "temporary files are left"
+        nothing_is_left(scratch, before)
         with Store(tmp_path / "s") as store:
             records = list(store.records())
         assert len({r.digest for r in records}) == len(records) == 6 * len(datasets.split(","))
@@ -69,18 +84,13 @@ def shown(pid: int) -> str:
         return str(error)
 
 
-def marked(mark: str) -> list[str]:
-    """Return the processes whose command line holds a mark."""
+def started_with(scratch: Path) -> list[int]:
+    """Return the processes, zombies aside, that were started with temporary files there, whatever became of their parents."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if (
-                mark.encode() in (folder / "cmdline").read_bytes()
-                and b"time.sleep(1000)" in (folder / "cmdline").read_bytes()
-            ):
-                found.append(folder.name)
-        except OSError:
-            continue
+        with contextlib.suppress(OSError):
+            if f"TMPDIR={scratch}".encode() in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
     return found
 
 
@@ -153,7 +163,7 @@ def command(folder: Path, *arguments: str, **more: object) -> subprocess.Complet
 
 
 @needs_fork
-def test_an_edited_plugin_is_not_run_under_the_old_digest(faults: Path, tmp_path: Path) -> None:
+def test_an_edited_plugin_is_not_run_under_the_old_digest(faults: Path, tmp_path: Path, scratch: Path) -> None:
     import fault_plugin
 
     module = fault_plugin.install(tmp_path / "own")
@@ -183,7 +193,7 @@ def test_an_edited_plugin_is_not_run_under_the_old_digest(faults: Path, tmp_path
         pytest.param("--workers 1 >&- 2>&- <&-", marks=needs_fork),
     ],
 )
-def test_a_run_whose_reader_has_gone_goes_on_to_its_end(faults: Path, tmp_path: Path, rest: str) -> None:
+def test_a_run_whose_reader_has_gone_goes_on_to_its_end(faults: Path, tmp_path: Path, scratch: Path, rest: str) -> None:
     words = f"run {TASK} --entrants good,raises --datasets draws --seeds 3 --store s {rest}"
     line = f"{sys.executable} -m assay.cli {words}; echo ${{PIPESTATUS[0]}} > status"
     subprocess.run(["bash", "-c", line], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -193,20 +203,22 @@ def test_a_run_whose_reader_has_gone_goes_on_to_its_end(faults: Path, tmp_path: 
     assert reasons == {"": 3, "error: ValueError: no good": 3}
 
 
+inline_and_pool = pytest.mark.parametrize("executor", ["inline", pytest.param("pool", marks=needs_fork)])
+
+
 @pytest.mark.parametrize("how", [(), pytest.param(("--workers", "1"), marks=needs_fork)], ids=["inline", "pool"])
-def test_a_full_disk_ends_the_run_and_keeps_what_was_stored(faults: Path, tmp_path: Path, how: tuple[str, ...]) -> None:
+def test_a_full_disk_ends_the_run_and_keeps_what_was_stored(
+    faults: Path, tmp_path: Path, scratch: Path, how: tuple[str, ...]
+) -> None:
     resource = pytest.importorskip("resource")
-    scratch = tmp_path / "tmp"
-    scratch.mkdir()
     arguments = ("run", TASK, "--entrants", "good", "--datasets", "draws", "--seeds", "300", "--store", "s.db", *how)
     full = command(
         tmp_path,
         *arguments,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)),
-        env={**os.environ, "TMPDIR": str(scratch)},
     )
     assert full.returncode == 1 and "cannot be used" in full.stderr and "Traceback" not in full.stderr
-    assert not list(scratch.iterdir()), "temporary files are left"
+    nothing_is_left(scratch, set())
     with Store(tmp_path / "s.db") as store:
         kept = len(store)
         assert kept > 10 and all(record.ok for record in store.records())
@@ -214,7 +226,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_stored(faults: Path, tmp_pa
     assert resumed.returncode == 0 and re.search(rf"300 cells: {300 - kept} run, {kept} resumed", resumed.stdout)
 
 
-def test_a_locked_database_is_waited_for(faults: Path, tmp_path: Path) -> None:
+def test_a_locked_database_is_waited_for(faults: Path, tmp_path: Path, scratch: Path) -> None:
     path = tmp_path / "s.db"
     Store(path).close()
     holder = sqlite3.connect(path, check_same_thread=False)
@@ -223,28 +235,51 @@ def test_a_locked_database_is_waited_for(faults: Path, tmp_path: Path) -> None:
     assert not assay.run(TASK, entrants=["good"], datasets=["draws"], seeds=2, store=str(path)).failed
 
 
+@inline_and_pool
 def test_a_database_locked_for_good_ends_the_run_with_what_to_do(
-    faults: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    faults: Path, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, executor: str
 ) -> None:
     monkeypatch.setattr(stores, "BUSY_SECONDS", 0.1)
     path = tmp_path / "s.db"
     holder = sqlite3.connect(path)
 
     def hold(event: object) -> None:
-        if getattr(event, "done", 0) == 2 and not holder.in_transaction:
+        if getattr(event, "done", 0) >= 2 and not holder.in_transaction:
             holder.execute("BEGIN IMMEDIATE")
 
     with pytest.raises(RunError, match=r"database is locked.*goes on from there"):
-        assay.run(TASK, entrants=["good"], datasets=["draws"], seeds=5, store=str(path), progress=hold)
+        assay.run(
+            TASK, entrants=["sleeps"], datasets=["draws"], seeds=50, store=str(path), progress=hold, executor=executor
+        )
     holder.rollback()
     with Store(path) as store:
-        assert len(store) == 2
+        kept = len(store)
+    assert 2 <= kept < 50
+    done = assay.run(TASK, entrants=["sleeps"], datasets=["draws"], seeds=50, store=str(path), executor=executor)
+    assert len(done.records) == 50 and not done.failed
 
 
-def test_the_temporary_folder_of_a_killed_run_goes_too(faults: Path, tmp_path: Path) -> None:
-    scratch = tmp_path / "tmp"
-    scratch.mkdir()
-    env = {**os.environ, "TMPDIR": str(scratch), "FAULT_SLEEP": "30", "FAULT_MARK": tmp_path.name}
+@needs_fork
+def test_a_fork_server_that_does_not_answer_is_ended_with_its_workers(
+    faults: Path, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forkserver, "CLOSING_SECONDS", 0.1)
+    monkeypatch.setenv("FAULT_SLEEP", "30")
+    before = set(children(os.getpid()))
+
+    def stop(event: object) -> None:
+        if getattr(event, "done", 0):
+            (server,) = set(children(os.getpid())) - before
+            os.kill(server, signal.SIGSTOP)
+            raise KeyError("this program's own mistake")
+
+    how = {"datasets": ["draws"], "seeds": 1, "store": str(tmp_path / "s"), "executor": "pool"}
+    with pytest.raises(KeyError):
+        assay.run(TASK, entrants=["good", "leaves", "sleeps"], progress=stop, **how)  # type: ignore[arg-type]
+
+
+def test_the_temporary_folder_of_a_killed_run_goes_too(faults: Path, tmp_path: Path, scratch: Path) -> None:
+    env = {**os.environ, "FAULT_SLEEP": "30"}
     head = subprocess.Popen(
         [sys.executable, "-m", "assay.cli", "run", TASK, "--entrants", "sleeps", "--workers", "1", "--seeds", "1"],
         cwd=tmp_path,

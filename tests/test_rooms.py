@@ -99,7 +99,7 @@ ROOMS = {
     "checks.runner": "checks.agreement checks.claimed checks.data checks.documents checks.imports checks.kit checks.manners checks.packaging checks.probes checks.registered checks.requirements checks.smoke checks.source checks.subject errors",
     "checks.smoke": "cell checks.claimed checks.kit checks.limits checks.subject checks.watch errors spec",
     "checks.source": "checks.kit checks.subject",
-    "checks.subject": "catalog checks.kit errors plan",
+    "checks.subject": "catalog checks.kit errors plan reach",
     "checks.watch": "checks.audit checks.noting",
     "commands.check": "checks.equivalence checks.runner checks.subject commands.common errors fixing store",
     "commands.completion": "completing",

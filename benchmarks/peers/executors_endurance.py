@@ -9,6 +9,7 @@ peak of the head for 1,000, 10,000 and 100,000 cells.
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
 import subprocess
@@ -112,9 +113,15 @@ def memory(folder: Path) -> None:
         print(f"head's peak memory, {how}: {', '.join(peaks)}")
 
 
+PARTS = {"kills": kills, "resume": resume, "speedup": speedup, "memory": memory}
+
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["kills", "resume", "speedup", "memory"]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", metavar="|".join(PARTS), help="all of them unless named")
+    wanted = parser.parse_args().what or list(PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}")
     with tempfile.TemporaryDirectory() as name:
         install(Path(name))
         for what in wanted:
-            {"kills": kills, "resume": resume, "speedup": speedup, "memory": memory}[what](Path(name))
+            PARTS[what](Path(name))

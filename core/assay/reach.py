@@ -24,6 +24,16 @@ Place = tuple[str, "str | None"]
 """A module and one of its symbols; None for all that it binds."""
 
 
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a Python file, parsed anew when it was edited; it is shared, so leave it as it is."""
+    return _parsed(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(path: Path, _: int) -> ast.Module:
+    return ast.parse(path.read_bytes(), str(path))
+
+
 class Module:
     """The top-level statements of a source file by the names that they bind."""
 
@@ -33,7 +43,7 @@ class Module:
         self.bound: dict[str, list[ast.stmt]] = {}
         self.effects: list[ast.stmt] = []
         try:
-            tree = ast.parse(Path(path).read_bytes())
+            tree = parsed(Path(path))
         except (OSError, SyntaxError, ValueError) as error:
             raise AssayError(f"the source of {name} cannot be read: {path}: {error}") from error
         for statement in _one_name_imports(tree.body):

@@ -97,7 +97,8 @@ def allowed(subject: Subject) -> Iterator[str]:
 
 
 @functools.cache
-def _packages() -> dict[str, list[str]]:
+def distributions() -> dict[str, list[str]]:
+    """Return the installed distributions by the top-level modules that they bring; read once, for all plugins."""
     return dict(importlib.metadata.packages_distributions())
 
 
@@ -106,7 +107,7 @@ def _distribution(module: str) -> str:
     known = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
     if module.startswith("assay"):
         return canonicalize_name(module)
-    return known.get(module) or canonicalize_name(next(iter(_packages().get(module, [module]))))
+    return known.get(module) or canonicalize_name(next(iter(distributions().get(module, [module]))))
 
 
 _TOML = "correct dependencies in pyproject.toml"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from assay.catalog import GROUP, Catalog, Plugin, installed
 from assay.checks.kit import NotApplicable
 from assay.errors import AssayError
+from assay.reach import parsed
 
 if TYPE_CHECKING:
     from assay.plan import Planner
@@ -91,7 +92,7 @@ class Subject:
     @cached_property
     def trees(self) -> dict[Path, ast.Module]:
         """The syntax trees of `sources`."""
-        return {path: ast.parse(text, str(path)) for path, text in self.sources.items()}
+        return {path: parsed(path) for path in self.sources}
 
     @cached_property
     def tests(self) -> dict[Path, str]:

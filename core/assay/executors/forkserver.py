@@ -30,12 +30,14 @@ from pathlib import Path
 
 from assay.context import THREAD_VARIABLES, THREADS
 from assay.errors import AssayError, RunError
-from assay.executors.system import DEATH_SIGNAL, SUBREAPER, kill_descendants, prctl
+from assay.executors.system import DEATH_SIGNAL, SUBREAPER, kill_descendants, kill_tree, prctl
 
 ANSWER = struct.Struct("=qq")
 FORKED = -1
 STACK_SIGNAL = getattr(signal, "SIGUSR2", 0)
 """Makes a worker write down the stack of what it runs."""
+CLOSING_SECONDS = 10.0
+"""How long a server may take to end all its processes before it is ended with them."""
 
 
 class ForkServer:
@@ -97,9 +99,9 @@ class ForkServer:
         """End every process of the pool and remove its files."""
         self.socket.close()
         try:
-            self._process.wait(10)
+            self._process.wait(CLOSING_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            kill_tree(self._process.pid)
             self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 

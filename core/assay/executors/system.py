@@ -31,6 +31,16 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def kill_tree(pid: int) -> None:
+    """End a process with all that descends from it, where it cannot be asked to do so itself."""
+    tree = [pid]
+    for one in tree:
+        tree += children(one)
+    for one in tree:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(one, signal.SIGKILL)
+
+
 def prctl(option: int, value: int) -> None:
     """Set a property of this process (Linux; elsewhere nothing happens)."""
     with contextlib.suppress(OSError, AttributeError):
