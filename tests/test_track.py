@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import subprocess
@@ -271,3 +272,17 @@ def test_published_pages_load_nothing_from_elsewhere(checkout, monkeypatch):
     loaded = [line for line in text.splitlines() if "<script" in line or "<link" in line]
     assert loaded and not [line for line in loaded if "http" in line]
     assert '"graphs/a.json": [1]' in (pages / "vendor" / "data.js").read_text()
+
+
+def test_an_entrant_whose_extra_is_missing_is_no_failure_of_the_commit():
+    path = Path(__file__).parents[1] / "benchmarks" / "track" / "arenas.py"
+    spec = importlib.util.spec_from_file_location("tracked_arenas", path)
+    arenas = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(arenas)
+    arena = arenas.Arena()
+    arena.task = "t"
+    lacks = "error: AssayError: this baseline needs gudhi: pip install ... (No module named 'gudhi')"
+    with pytest.raises(NotImplementedError, match="gudhi"):
+        arena.setup({("t", "lines", "d"): lacks}, "lines", "d")
+    with pytest.raises(RuntimeError, match="no good"):
+        arena.setup({("t", "lines", "d"): "error: ValueError: no good"}, "lines", "d")
