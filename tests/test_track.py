@@ -279,10 +279,9 @@ def test_an_entrant_whose_extra_is_missing_is_no_failure_of_the_commit():
     spec = importlib.util.spec_from_file_location("tracked_arenas", path)
     arenas = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(arenas)
-    arena = arenas.Arena()
-    arena.task = "t"
+    arena = arenas.SetsPointClouds()
     lacks = "error: AssayError: this baseline needs gudhi: pip install ... (No module named 'gudhi')"
     with pytest.raises(NotImplementedError, match="gudhi"):
-        arena.setup({("t", "lines", "d"): lacks}, "lines", "d")
+        arena.setup({(arena.task, "lines", "d"): lacks}, "lines", "d")
     with pytest.raises(RuntimeError, match="no good"):
-        arena.setup({("t", "lines", "d"): "error: ValueError: no good"}, "lines", "d")
+        arena.setup({(arena.task, "lines", "d"): "error: ValueError: no good"}, "lines", "d")
