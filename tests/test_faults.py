@@ -38,6 +38,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "torch"))  # kept by torch for the next process
     before = set(children(os.getpid()))
     yield folder
     nothing_is_left(folder, before)
@@ -47,7 +48,8 @@ def nothing_is_left(scratch: Path, before: set[int]) -> None:
     """Fail when there are temporary files, or processes beside those of before: children, or started with this TMPDIR."""
     left = {*children(os.getpid()), *started_with(scratch)} - before
     assert not left, f"processes are left: {[shown(pid) for pid in left]}"
-    assert not list(scratch.iterdir()), "temporary files are left"
+    files = [str(path.relative_to(scratch)) for path in scratch.rglob("*")]
+    assert not files, f"temporary files are left: {files}"
 
 
 @pytest.fixture
