@@ -98,6 +98,12 @@ def test_the_familys_leaderboard_comes_from_a_store_and_stays(tmp_path, monkeypa
     (suite.root / "README.md").write_text(text)
     assert readme.generated(suite) == text
     assert assay.compare("sums/columns", store=store)
+    other = "**sums/columns** on elsewhere, mse (square), small\n\n| 1 | `mean` |"
+    (suite.root / "README.md").write_text(text.replace("<!-- /leaderboard", f"\n{other}\n<!-- /leaderboard"))
+    renewed = readme.generated(suite, store=store)
+    assert renewed.count("**sums/columns** on ") == 2 and other in renewed  # what the store does not have stays
+    (suite.root / "README.md").write_text(renewed)
+    assert readme.generated(suite, store=store) == renewed
 
 
 def test_the_familys_readme_names_claims_by_verdict_and_what_was_learned(tmp_path, monkeypatch):

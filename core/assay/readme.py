@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -73,7 +74,9 @@ def family(subject: Subject, store: str | None = None) -> str:
         if task.schema in schemas
     ]
     kept = BOARD.search(subject.text("README.md"))
-    board = _boards(subject, store) if store else kept[1] if kept else ""
+    board = kept[1] if kept else ""
+    if store:
+        board = _boards(subject, store, board)
     papers = _papers(subject.root.parent)
     totals = _totals(papers)
     return templating.render(
@@ -145,26 +148,36 @@ def _measured(task: Task, store: str, board: Leaderboard) -> Leaderboard:
     return board
 
 
-def _boards(subject: Subject, store: str) -> str:
-    """Return the leaderboards of a family's tasks as Markdown tables, from records."""
+def _boards(subject: Subject, store: str, kept: str) -> str:
+    """Return the leaderboards of a family's tasks as Markdown tables: from records, or as kept where there are none."""
     from assay.api import compare
     from assay.errors import AssayError
 
-    lines: list[str] = []
+    found: list[str] = []
+    before = re.split(r"\n\n(?=\*\*)", kept)[1:]
     for task in subject.tasks:
-        try:
-            boards = compare(task.id, store=store)
-        except AssayError:
-            continue  # nothing of this task was run into the store
-        for board in map(partial(_measured, task, store), boards):
-            lines += [
-                "",
-                f"**{task.id}** on {board.dataset.partition('/')[2]}, {board.metric} ({board.unit}), {board.scale}",
-            ]
-            lines += ["", "| rank | entrant | mean | 95 % interval | seeds | fit, s | parameters |", "|---" * 7 + "|"]
-            for row in board.rows:
-                low, high = render.number(row.low), render.number(row.high)
-                cells = [f"{row.rank or '-'}", f"`{row.entrant}`", render.number(row.mean), f"[{low}, {high}]"]
-                cells += [f"{len(row.values)}", render.number(row.costs.get("fit_seconds"))]
-                lines.append(f"| {' | '.join([*cells, render.amount(row.costs.get('parameters'))])} |")
-    return "\n".join(["", "", "## Leaderboard", "", RANKS, *lines]) if lines else ""
+        of_task = {_place(block): block.rstrip() for block in before if block.startswith(f"**{task.id}**")}
+        with contextlib.suppress(AssayError):  # nothing of this task was run into the store
+            for board in map(partial(_measured, task, store), compare(task.id, store=store)):
+                block = _table(task, board)
+                of_task[_place(block)] = block
+        found += of_task.values()
+    return "\n\n".join(["", "## Leaderboard", RANKS, *found]) if found else ""
+
+
+def _place(block: str) -> str:
+    """Return `**task** on dataset` of a leaderboard's heading."""
+    return block.partition(",")[0]
+
+
+def _table(task: Task, board: Leaderboard) -> str:
+    """Return a leaderboard under its heading."""
+    dataset = board.dataset.partition("/")[2]
+    lines = [f"**{task.id}** on {dataset}, {board.metric} ({board.unit}), {board.scale}", ""]
+    lines += ["| rank | entrant | mean | 95 % interval | seeds | fit, s | parameters |", "|---" * 7 + "|"]
+    for row in board.rows:
+        low, high = render.number(row.low), render.number(row.high)
+        cells = [f"{row.rank or '-'}", f"`{row.entrant}`", render.number(row.mean), f"[{low}, {high}]"]
+        cells += [f"{len(row.values)}", render.number(row.costs.get("fit_seconds"))]
+        lines.append(f"| {' | '.join([*cells, render.amount(row.costs.get('parameters'))])} |")
+    return "\n".join(lines)
