@@ -154,16 +154,17 @@ def assay_papers() -> list[Paper]:
             year=2022,
             arxiv="2206.12037",
             family="sequences",
-            notes="Two layers of width 32 with 32 states a channel and 300 steps stand for the paper's models, steps by zero-order "
-            "hold, and A, B and dt are not learnt: what is tested is the basis and its timescale as they begin. Both LegS entrants "
-            "have the same kernels at another speed, normalised alike. Timescales between a tenth of the signal and the whole of it "
-            "find the mark in .45 to .49 of the signals, those ten times shorter in .30 to .32 (chance is .125), which can see "
-            "it only while it passes. Kernels agree with the closed form to 3e-14, and 32 states give a random signal of that basis "
-            "back to 6e-14. The energy of FouT's kernels after the window falls by a power of N between -1.3 and -2.0 on every "
-            "seed and is below that of LegS, which does not depend on N and stays at .9 to 12 % for combinations C of nine states; "
-            "this spread over C is why five seeds leave the second half of that claim, an absolute difference, open: a ratio would "
-            "have been the better question. With the Fourier series' value at its jump in place of twice the mean, A = D - p "
-            "p^T, the energy after the window stays at 11 % whatever N is.",
+            notes="Two layers of width 32 with 32 states a channel and 300 steps stand for the paper's models, steps by zero-"
+            "order hold, and A, B and dt are not learnt: what is tested is the basis and its timescale as they begin. "
+            "Both LegS entrants have the same kernels at another speed, normalised alike. Timescales between a tenth of "
+            "the signal and the whole of it find the mark in .45 to .49 of the signals, those ten times shorter in .30 to"
+            " .32 (chance is .125), which can see it only while it passes. Kernels agree with the closed form to 3e-14, "
+            "and 32 states give a random signal of that basis back to 6e-14. The energy of FouT's kernels after the "
+            "window falls by a power of N between -1.3 and -2.0 on every seed and is below that of LegS, which does not "
+            "depend on N and stays at .9 to 12 % for combinations C of nine states; this spread over C is why five seeds "
+            "leave the second half of that claim, an absolute difference, open: a ratio would have been the better "
+            "question. With the Fourier series' value at its jump in place of twice the mean, A = D - p p^T, the energy "
+            "after the window stays at 11 % whatever N is.",
             claims=[
                 Claim(
                     "warped-legendre",
