@@ -202,7 +202,7 @@ def assay_papers() -> list[Paper]:
             "200 to 750 steps, each beyond the margin, and inconclusive only because the free network's time varies so "
             "much. Silencing heads, strongest first, lowers accuracy on all seeds, so heads-add-up holds, but on two of "
             "five seeds the first head takes all of it (.92 to .51, .93 to .55): redundancy is the exception here. Strength "
-            "is taken without its sign: with two labels a head may attend to the wrong one and copy its opposite. The hand- "
+            "is taken without its sign: with two labels a head may attend to the wrong one and copy its opposite. The hand-"
             "set circuit is exact; its layer 1 held to its own token is wrong by 1.",
             claims=[
                 Claim(
