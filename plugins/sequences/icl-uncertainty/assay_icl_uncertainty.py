@@ -101,20 +101,20 @@ def assay_papers() -> list[Paper]:
             year=2024,
             arxiv="2405.15115",
             family="sequences",
-            notes="Two dimensions, 12 pairs and 2,000 steps of 32 prompts stand for the paper's larger runs. Departures: a token "
-            "holds x_t and the whole pair before it. With one token for each x and each y, as on a pilot seed, the 2,000 "
-            "steps end on the plateau before anything is learnt in context (.27 nats above the Bayes rule after 5 pairs, "
-            "mean error .50 of the variance of y). The paper's covariate and length shifts are not tested. Found, after 5 "
-            "pairs and more: the transformer is .032 to .042 nats above the Bayes rule, least squares .27 to .30. By the "
-            "mean alone the two are closer, .028 to .046 of the variance of y against .048 to .063: with many pairs and two "
-            "weights least squares is nearly Bayes, and with three pairs or fewer its error has no finite mean, which is "
-            "why the claim is a ratio. One variance for all costs .065 to .114 nats more, on every seed more than the "
-            "margin, but three seeds do not decide; its means are no worse, if anything nearer to Bayes. A pool of 8 tasks "
-            "costs .07, .10 and .37 nats on new tasks: all lie beyond the margin, but how much depends on the eight. With "
-            "32 tasks, on a pilot seed, it was .02: in two dimensions few tasks are many. As the noise grows eightfold the "
-            "distance of the log-variance to the Bayes rule doubles (.16 to .18, then .31 to .38); a network that only "
-            "extrapolates badly would show the same, so this says that it is not the Bayes rule there and not what else it "
-            "is.",
+            notes="Two dimensions, 12 pairs and 2,000 steps of 32 prompts stand for the paper's larger runs. Departures: a "
+            "token holds x_t and the whole pair before it. With one token for each x and each y, as on a pilot seed, the "
+            "2,000 steps end on the plateau before anything is learnt in context (.27 nats above the Bayes rule after 5 "
+            "pairs, mean error .50 of the variance of y). The paper's covariate and length shifts are not tested. Found, "
+            "after 5 pairs and more: the transformer is .032 to .042 nats above the Bayes rule, least squares .27 to .30. "
+            "By the mean alone the two are closer, .028 to .046 of the variance of y against .048 to .063: with many "
+            "pairs and two weights least squares is nearly Bayes, and with three pairs or fewer its error has no finite "
+            "mean, which is why the claim is a ratio. One variance for all costs .065 to .114 nats more, on every seed "
+            "more than the margin, but three seeds do not decide; its means are no worse, if anything nearer to Bayes. A "
+            "pool of 8 tasks costs .07, .10 and .37 nats on new tasks: all lie beyond the margin, but how much depends on "
+            "the eight. With 32 tasks, on a pilot seed, it was .02: in two dimensions few tasks are many. As the noise "
+            "grows eightfold the distance of the log-variance to the Bayes rule doubles (.16 to .18, then .31 to .38); a "
+            "network that only extrapolates badly would show the same, so this says that it is not the Bayes rule there "
+            "and not what else it is.",
             claims=[
                 Claim(
                     "near-bayes",

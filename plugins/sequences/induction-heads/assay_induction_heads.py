@@ -187,23 +187,23 @@ def assay_papers() -> list[Paper]:
             year=2024,
             arxiv="2404.07129",
             family="sequences",
-            notes="Gaussian classes, 4 heads of 16 and training that ends when .9 is reached stand for Omniglot, 8 heads and "
-            "50,000 steps; steps are asked for every 50. The task of two items and two labels has detours, which is the "
-            "main thing found. Without any attention to the token before, a network whose query sees all tokens reaches .86 "
-            "to .91 on every seed, after 1,400 steps and more: previous-token-needed fails. It needs one layer and two "
-            "heads, one of which attends to the first label less when the first item matches, against one that does so "
-            "always; a test sets this by hand, and silencing one head brings it to .55 to .62. So the other claims close "
-            "the detours: the query sees its own token alone in layer 1 and labels alone in layer 2. There nothing can be "
-            "answered without the token before, by construction (a test), and induction heads form after 250 to 800 steps. "
-            "On pilot seeds with open detours and 8 heads, holding layer 1 to the token before made learning slower (1,350 "
-            "steps against 450): it takes the detour away from layer 1. With closed detours it takes 250 to 450 steps "
-            "against 250 to 800, but the order differs by seed (150 later once, 450 earlier once) and five seeds do not "
-            "decide. Given the match, 50 steps are enough, the first time that is asked, on every seed; the difference is "
-            "200 to 750 steps, each beyond the margin, and inconclusive only because the free network's time varies so "
-            "much. Silencing heads, strongest first, lowers accuracy on all seeds, so heads-add-up holds, but on two of "
-            "five seeds the first head takes all of it (.92 to .51, .93 to .55): redundancy is the exception here. Strength "
-            "is taken without its sign: with two labels a head may attend to the wrong one and copy its opposite. The hand-"
-            "set circuit is exact; its layer 1 held to its own token is wrong by 1.",
+            notes="Gaussian classes, 4 heads of 16 and training that ends when .9 is reached stand for Omniglot and the paper's "
+            "longer runs; steps are asked for every 50. The task of two items and two labels has detours, which is the "
+            "main thing found. Without any attention to the token before, a network whose query sees all tokens reaches "
+            ".86 to .91 on every seed, after 1,400 steps and more: previous-token-needed fails. It needs one layer and "
+            "two heads, one of which attends to the first label less when the first item matches, against one that does "
+            "so always; a test sets this by hand, and silencing one head brings it to .55 to .62. So the other claims "
+            "close the detours: the query sees its own token alone in layer 1 and labels alone in layer 2. There nothing "
+            "can be answered without the token before, by construction (a test), and induction heads form after 250 to "
+            "800 steps. On pilot seeds with open detours and 8 heads, holding layer 1 to the token before made learning "
+            "slower (1,350 steps against 450): it takes the detour away from layer 1. With closed detours it takes 250 to "
+            "450 steps against 250 to 800, but the order differs by seed (150 later once, 450 earlier once) and five "
+            "seeds do not decide. Given the match, 50 steps are enough, the first time that is asked, on every seed; the "
+            "difference is 200 to 750 steps, each beyond the margin, and inconclusive only because the free network's "
+            "time varies so much. Silencing heads, strongest first, lowers accuracy on all seeds, so heads-add-up holds, "
+            "but on two of five seeds the first head takes all of it (.92 to .51, .93 to .55): redundancy is the "
+            "exception here. Strength is taken without its sign: with two labels a head may attend to the wrong one and "
+            "copy its opposite. The hand-set circuit is exact; its layer 1 held to its own token is wrong by 1.",
             claims=[
                 Claim(
                     "induction-head-forms",
