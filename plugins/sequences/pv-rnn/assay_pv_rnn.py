@@ -192,20 +192,21 @@ def assay_papers() -> list[Paper]:
             year=2018,
             arxiv="1811.01339",
             family="sequences",
-            notes="600 steps on 16 sequences of 96 stand for the paper's far longer training; the two layers are fully connected, z "
-            "is common to them, and the squared error is not divided by a variance, so that values of the meta-prior are not the "
-            "paper's. On every seed the middle one has the least divergence of symbols (.59 to 1.01 nats, against 2.1 to 2.5 "
-            "for the low and 2.0 to 5.0 for the high one); three seeds and four claims are too few to say so with confidence. "
-            "The low one writes noise: its prior has deviations of .6 to 2. The high one is no chaos but a collapse: on a pilot "
-            "seed its posterior keeps to the prior (.007 nats a step), the error stays at .12, and it draws a mean of both "
-            "symbols. Where nothing passes through z, the deviation of its prior means little: .28 to .41, above the middle "
-            "one's .13 to .20, so that determinism does not rise all the way. Error regression lowers the predictive loss "
-            "on every seed, by .11 to .20 nats a number; what is asked are two symbols that the machine never varies, and a "
-            "prior that keeps time from the start (the compared dream) has them nearly right. Its window moves by 4 steps and "
-            "new steps begin at the prior's expectation. A first verification had regressed windows laid side by side: their "
-            "vectors did not converge (losses of .5 and 6.4 on two seeds, where the prior alone has -1.0 and -.7), pilots on other seeds "
-            "showed the same, and all was verified anew with the moving window. Without its steps of Adam the prediction is lost "
-            "(13 nats a number on pilot seeds).",
+            notes="600 steps on 16 sequences of 96 stand for the paper's far longer training; the two layers are fully "
+            "connected, z is common to them, and the squared error is not divided by a variance, so that values of "
+            "the meta-prior are not the paper's. On every seed the middle one has the least divergence of symbols "
+            "(.59 to 1.01 nats, against 2.1 to 2.5 for the low and 2.0 to 5.0 for the high one); three seeds and four "
+            "claims are too few to say so with confidence. The low one writes noise: its prior has deviations of .6 "
+            "to 2. The high one is no chaos but a collapse: on a pilot seed its posterior keeps to the prior (.007 "
+            "nats a step), the error stays at .12, and it draws a mean of both symbols. Where nothing passes through "
+            "z, the deviation of its prior means little: .28 to .41, above the middle one's .13 to .20, so that "
+            "determinism does not rise all the way. Error regression lowers the predictive loss on every seed, by .11 "
+            "to .20 nats a number; what is asked are two symbols that the machine never varies, and a prior that "
+            "keeps time from the start (the compared dream) has them nearly right. Its window moves by 4 steps and "
+            "new steps begin at the prior's expectation. A first verification had regressed windows laid side by "
+            "side: their vectors did not converge (losses of .5 and 6.4 on two seeds, where the prior alone has -1.0 "
+            "and -.7), pilots on other seeds showed the same, and all was verified anew with the moving window. "
+            "Without its steps of Adam the prediction is lost (13 nats a number on pilot seeds).",
             claims=[
                 Claim(
                     "better-than-chaos",

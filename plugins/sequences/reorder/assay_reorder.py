@@ -198,21 +198,22 @@ def assay_papers() -> list[Paper]:
             year=2025,
             arxiv="2505.23751",
             family="sequences",
-            notes="A GRU of 64 units on 16 patches of MNIST digits and 300 steps stand for Transformer-XL, Longformer and Mamba "
-            "on photographs; its last state remembers best what came last. Read inwards along a spiral, which ends in the "
-            "middle of the digit, it reaches .90 to .92, row by row .82 to .87, on every one of eight seeds. So there is an "
-            "order to be found. The policy does not find it: the learned order reaches .77 to .86, less than row by row on "
-            "every seed. Ninety steps explore, one batch's loss is a noisy judge of an order of 16, and what the body learns "
-            "meanwhile is spread over many orders. In pilots on other seeds neither rates of .01 to .2, nor higher "
-            "temperatures, nor 180 steps of exploring changed that; a baseline with a longer memory (.95) did worse, as the loss "
-            "falls so fast here that it rewards every order. Stage 1 hardly tells orders apart: 2108 bytes (snake) to 2188 "
-            "(column) for 512 digits of a pilot, and the spiral, 2164, is not its choice. The schedule (temperature a "
-            "triangle up to .2 "
-            "over 30 % of the training, an order a batch, logits from 0 down to -1) is that of the authors' settings; they take "
-            "log P of z where the orders are sampled from z / tau, here it is that of z / tau, the exact score. That the most "
-            "compressible order is the best to begin with is an assumption. The pieces do their work: probabilities of all "
-            "orders of 4 sum to 1, and the policy learns an order that is rewarded directly. Position codes that stay with the "
-            "place, not with the patch, end the indifference of full attention (error .07).",
+            notes="A GRU of 64 units on 16 patches of MNIST digits and 300 steps stand for Transformer-XL, Longformer and "
+            "Mamba on photographs; its last state remembers best what came last. Read inwards along a spiral, which "
+            "ends in the middle of the digit, it reaches .90 to .92, row by row .82 to .87, on every one of eight "
+            "seeds. So there is an order to be found. The policy does not find it: the learned order reaches .77 to "
+            ".86, less than row by row on every seed. Ninety steps explore, one batch's loss is a noisy judge of an "
+            "order of 16, and what the body learns meanwhile is spread over many orders. In pilots on other seeds "
+            "neither rates of .01 to .2, nor higher temperatures, nor 180 steps of exploring changed that; a baseline "
+            "with a longer memory (.95) did worse, as the loss falls so fast here that it rewards every order. Stage "
+            "1 hardly tells orders apart: 2108 bytes (snake) to 2188 (column) for 512 digits of a pilot, and the "
+            "spiral, 2164, is not its choice. The schedule (temperature a triangle up to .2 over 30 % of the "
+            "training, an order a batch, logits from 0 down to -1) is that of the authors' settings; they take log P "
+            "of z where the orders are sampled from z / tau, here it is that of z / tau, the exact score. That the "
+            "most compressible order is the best to begin with is an assumption. The pieces do their work: "
+            "probabilities of all orders of 4 sum to 1, and the policy learns an order that is rewarded directly. "
+            "Position codes that stay with the place, not with the patch, end the indifference of full attention "
+            "(error .07).",
             claims=[
                 Claim(
                     "order-matters",
