@@ -167,7 +167,7 @@ def assay_papers() -> list[Paper]:
             "rmse .25 to .37 against .0136 to .0148 of the regression head, which the linear property suits (as it does ridge "
             "on counts, an oracle), while an unordered loss has to find where each digit changes. Steering works: correlation "
             ".72 to .76. But hiding tokens at random to the end does as well or better (.76 to .79, rmse .21 to .29): its "
-            "training has all the mixtures of hidden places that filling in four rounds meets. On a pilot seed self- "
+            "training has all the mixtures of hidden places that filling in four rounds meets. On a pilot seed self-"
             "consistency itself harms (rmse .27 with, .15 without; correlation .71 and .73), as it teaches that a badly "
             "filled string has the primed property; from the first step on, before the generator writes anything sensible, "
             "more so (.36 against .13).",
