@@ -79,3 +79,17 @@ def test_the_regime_trains_a_decoder_on_clean_examples():
     prompts, answers = next(regime.batches(problem, 1, 8, np.random.default_rng(0)))
     logits = regime.model(problem.vocab, 20)(torch.tensor(np.hstack([prompts, answers])))
     assert logits.shape == (8, prompts.shape[1] + answers.shape[1], problem.vocab)
+
+
+def test_later_places_change_nothing_without_the_update_and_something_with_it():
+    x = torch.randn(2, 9, 16)
+    here, later = (rotations(torch.arange(9).double() + n, 4).expand(2, 2, 9, 4, 2, 2) for n in (0, 7))
+    first, second = Tape(16, 2, 9), Tape(16, 2, 9)
+
+    def change() -> float:
+        out, moved = (second(*first(x, e))[0] for e in (here, later))
+        return float((moved - out).detach().abs().max())
+
+    assert change() < 1e-12
+    torch.nn.init.normal_(first.w2)
+    assert change() > 1e-4
