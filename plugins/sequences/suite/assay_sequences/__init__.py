@@ -84,19 +84,20 @@ from assay_sequences import (
 )
 
 FINDINGS = """
-What is exact can be trusted most: all 19 identities that 16 papers rest on hold to rounding, from products of reflections and
-Newton's solution of a nonlinear recurrence to hand-set weights that run programs, and each has an ablation that breaks it. What
-a layer can express decides more than how long it is trained: behind a causal mask an inverse permutation stays at the ceiling
-that counting gives (0.65 of the letters) until blank tokens or no mask lift it to 1, real eigenvalues stay at chance on marks far
-back, a timescale ten times too short costs 16 points, and one reflection a token stays at 1/3 on words of S3. Whether a small
-budget finds what can be expressed is the seed's chance: two reflections, PaTH and a nonlinear recurrence track parity or S3 at four
-times the trained length on most seeds and fail on one or two, so that few trained comparisons are decided by three to eight
-seeds after correction for several claims, though most have the claimed sign on every seed. Trained in context, networks come near
-to the Bayes rule of their prior (0.03 to 0.04 nats) and leave it when the data do, but what looks like a mechanism may be a detour:
-without any attention to the token before, in-context labels are right in 9 of 10 cases where there are only two to choose from.
-Several ideas lose to a plain rival here: CTC with a two-way encoder makes fewer errors than a transducer (.04 against .07), row by row
-beats a learned order of patches, pretraining on the task's own inputs adds nothing where a transformer learns anyway, digits as
-tokens err twenty times as much as a regression head, and sampling by bursts takes a third of the passes but changes the law.
+What is exact can be trusted most: all 19 identities that 16 papers rest on hold to rounding, from products of reflections
+and Newton's solution of a nonlinear recurrence to hand-set weights that run programs, and each has an ablation that breaks
+it. What a layer can express decides more than how long it is trained: behind a causal mask an inverse permutation stays at
+the ceiling that counting gives (0.65 of the letters) until blank tokens or no mask lift it to 1, real eigenvalues stay at
+chance on marks far back, a timescale ten times too short costs 16 points, and one reflection a token stays at 1/3 on words
+of S3. Whether a small budget finds what can be expressed is the seed's chance: two reflections, PaTH and a nonlinear
+recurrence track parity or S3 at four times the trained length on most seeds and fail on one or two, so that few trained
+comparisons are decided by three to eight seeds after correction for several claims, though most have the claimed sign on
+every seed. Trained in context, networks come near to the Bayes rule of their prior (0.03 to 0.04 nats) and leave it when
+the data do, but what looks like a mechanism may be a detour: without any attention to the token before, in-context labels
+are right in 9 of 10 cases where there are only two to choose from. Several ideas lose to a plain rival here: CTC with a
+two-way encoder makes fewer errors than a transducer (.04 against .07), row by row beats a learned order of patches,
+pretraining on the task's own inputs adds nothing where a transformer learns anyway, digits as tokens err twenty times as
+much as a regression head, and sampling by bursts takes a third of the passes but changes the law.
 """
 
 
