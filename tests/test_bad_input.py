@@ -282,6 +282,11 @@ def test_seeds_that_make_no_sense_are_refused(toy, seeds):
         assay.run("toy/line", seeds=seeds)
 
 
+def test_a_large_count_may_be_meant_as_a_seed_and_is_asked_about(toy):
+    with pytest.raises(AssayError, match="write 0:1000 for so many seeds, or 1000:1001 for this seed alone"):
+        assay.run("toy/line", seeds="1000")
+
+
 def test_a_parameter_that_json_has_no_form_for_is_refused(toy):
     toy.edit("assay_mean.py", 'knobs={"shrink": (0.0, 0.5, 1.0)}', "knobs={}")
     with pytest.raises(AssayError, match="parameter shrink: give a number, a text"):

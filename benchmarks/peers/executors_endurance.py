@@ -26,7 +26,7 @@ KILLS, CELLS = 50, 1000
 
 def command(store: Path, seeds: int, *how: str) -> list[str]:
     """Return the command that runs cells of nothing."""
-    return [sys.executable, "-m", "assay.cli", "run", "idle/task", "--seeds", str(seeds), "--store", str(store), *how]
+    return [sys.executable, "-m", "assay.cli", "run", "idle/task", "--seeds", f"0:{seeds}", "--store", str(store), *how]
 
 
 def kills(folder: Path) -> None:

@@ -119,7 +119,7 @@ def assay_run(folder: Path, cells: int, how: list[str]) -> Seconds:
         "run",
         "idle/task",
         "--seeds",
-        str(cells),
+        f"0:{cells}",
         "--store",
         str(store),
         *how,

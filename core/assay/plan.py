@@ -44,6 +44,10 @@ class Measurement(NamedTuple):
     bounds: tuple[float, float] = (float("-inf"), float("inf"))
 
 
+MANY = 1000
+"""A count in text from here on is asked about: it may be meant as a pilot seed."""
+
+
 def seeds_of(text: int | str | Sequence[int]) -> Sequence[int]:
     """Return seeds from a count (`5`: 0 to 4), a list (`0,3,7`), a range (`1000:1005`) or a sequence of numbers."""
     if isinstance(text, str):
@@ -53,6 +57,10 @@ def seeds_of(text: int | str | Sequence[int]) -> Sequence[int]:
                 seeds: Sequence[int] = range(first, last)
             else:
                 seeds = [int(t) for t in text.split(",")] if "," in text else range(int(text))
+                if isinstance(seeds, range) and len(seeds) >= MANY:
+                    raise AssayError(
+                        f"seeds {text!r}: write 0:{text} for so many seeds, or {text}:{int(text) + 1} for this seed alone"
+                    )
         except ValueError:
             raise AssayError(f"seeds {text!r}: give a count (5), a list (0,3,7) or a range (1000:1005)") from None
     else:
