@@ -141,7 +141,7 @@ def assay_papers() -> list[Paper]:
             "and millions of sequences. Behind 150 steps on text the pretrained model is at 2.83 to 2.85 bits a "
             "letter, the same from random weights at 2.94 to 2.97, one pretrained on uniform noise at 3.12 to 3.26: "
             "worse than not at all. The head start does not last here: behind all 600 steps random weights are ahead "
-            "by .06 to .11 bits, and at four times the trained length pretraining costs up to .9 bits. The gain is "
+            "by .06 to .11 bits, and at four times the trained length pretraining costs up to .8 bits. The gain is "
             "before data, not at equal compute: pretraining takes 600 steps of its own. Zero-shot it reaches 4.91 to "
             "5.00 bits, where chance is 5, untrained weights have 5.2 to 5.3, and an add-1/2 predictor from the "
             "counts of each sequence has 4.4: learning in context has hardly begun (on a pilot seed, with weaker "
