@@ -237,3 +237,17 @@ def test_compare_prints_and_exports_all_that_it_knows(toy, capsys):
     assert board["rows"][0]["groups"] == "a"
     assert data["iqm"]["rows"][0]["entrant"] == "good"
     assert "positive" in data["profile"]["reason"]
+
+
+def test_keywords_that_lag_behind_the_code_are_named(plugins):
+    source = (
+        "from assay import Claim, Paper, hookimpl, score\n"
+        "@hookimpl\n"
+        "def assay_papers():\n"
+        "    error = score('error', task='toy/line')\n"
+        "    return [Paper('late', title='Late', year=2000, family='toy', claims=[Claim('c', error('mean') < 1, says='s')])]\n"
+    )
+    plugins.install("assay-toy").write("assay-late", source, ("family:toy", "task:toy/other", "paper:late", "claim:c"))
+    (found,) = assay.verify("late", scale="smoke").verdicts
+    assert found.outcome == "untested"
+    assert found.reason.startswith("the installed keywords of assay-late lack toy/line: assay check late --fix")
