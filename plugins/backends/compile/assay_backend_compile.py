@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import time
@@ -69,7 +70,18 @@ def prepare(module: Any) -> Any:
     """Return the module with its methods compiled when they are first called; raise CannotRun for any other entrant."""
     import torch
 
-    return with_methods(torch_module(module, "compile"), lambda name, function: torch.compile(function))
+    def change(_: str, function: Any) -> Any:
+        compiled = torch.compile(function)
+
+        @functools.wraps(function)
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return compiled(
+                self, *args, **kwargs
+            )  # a compiled function that is a method itself loses `self` in a trace
+
+        return method
+
+    return with_methods(torch_module(module, "compile"), change)
 
 
 def compiling() -> float:

@@ -68,3 +68,27 @@ def test_a_module_of_which_nothing_was_compiled_is_found_out():
         with torch.compiler.set_stance("force_eager"):
             net(torch.randn(4, 8))
         assert BACKEND.confirm(net) == "torch.compile made no graph of it: all ran uncompiled"
+
+
+class Steps(nn.Module):
+    """A method that torch cannot trace as a whole, called by another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+
+    def encoded(self, x: torch.Tensor) -> torch.Tensor:
+        torch._dynamo.graph_break()
+        return self.linear(x)
+
+    def loss(self, x: torch.Tensor) -> torch.Tensor:
+        return self.encoded(x).square().mean()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(available() is not None, reason=str(available()))
+def test_a_method_keeps_its_module_where_the_trace_of_its_caller_breaks():
+    net, x = Steps(), torch.randn(4, 8)
+    expected = net.loss(x)
+    with session():
+        torch.testing.assert_close(prepare(net).loss(x), expected)
