@@ -102,10 +102,8 @@ class Arena:
         found = cache.get((self.task, entrant, dataset))
         if found is None:
             raise NotImplementedError("not there at this commit")
-        if isinstance(found, str) and "No module named" in found:
-            raise NotImplementedError(found)  # an extra that this environment lacks is no failure of the commit
-        if isinstance(found, str):
-            raise RuntimeError(found)
+        if isinstance(found, str):  # an extra that this environment lacks is no failure of the commit
+            raise (NotImplementedError if "No module named" in found else RuntimeError)(found)
 
     def _samples(self, cache, entrant, dataset, name):
         """Return what asv's own timings return, so that it keeps the samples of all rounds and their statistics."""

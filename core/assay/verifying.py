@@ -177,10 +177,10 @@ def _absent(score: Score, catalog: Catalog, plugin: Plugin) -> str:
 
     A claim's rivals stand among the plugin's optional requirements; one that does not is named after its entrant.
     """
-    if score.task not in catalog.tasks and score.task not in plugin.having("task"):
-        renew = f"assay check {plugin.paper} --fix, then install it again"
-        return f"the installed keywords of {plugin.name} lack {score.task}: {renew}"
     if score.task not in catalog.tasks:
+        if score.task not in plugin.having("task"):
+            renew = f"assay check {plugin.paper} --fix, then install it again"
+            return f"the installed keywords of {plugin.name} lack {score.task}: {renew}"
         return f"task {score.task} is not installed: pip install assay-{score.task.partition('/')[0]}"
     if (score.task, score.entrant) in catalog.models:
         return ""
