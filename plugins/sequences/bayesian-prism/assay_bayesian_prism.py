@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from assay import Claim, Context, Metric, Model, Paper, hookimpl, score
 from assay_sequences.icl_processes import Fourier
-from assay_sequences.icl_regression import Floats, IclData, IclTransformer, ridge, squared
+from assay_sequences.icl_regression import Floats, IclData, PairTransformer, ridge, squared
 from assay_sequences.kit.training import predict
 from torch import Tensor, nn
 
@@ -18,24 +18,12 @@ SEEN, PROMPTS, GRID = 3, 200, 64
 """Pairs that a prompt whose answer is ambiguous shows, how many prompts, and at how many places the answer is read."""
 
 
-class PosteriorMean(IclTransformer):
-    """x (B, T, d), y (B, T) -> (B, T, 1): trained by squared error, which is least at E[y_t | x_t and the pairs before].
-
-    One token holds x_t and the whole pair before it, so that no layer is spent on bringing each y to its x.
-    """
+class PosteriorMean(PairTransformer):
+    """x (B, T, d), y (B, T) -> (B, T, 1): trained by squared error, which is least at E[y_t | x_t and the pairs before]."""
 
     def __init__(self, process: Any, length: int, dim: int = 0) -> None:
         super().__init__(dim or process.dim, length, outputs=1)
-        self.x_before = nn.Linear(dim or process.dim, self.x_in.out_features)
         self.prior = process
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return the means; y_t is not seen at t."""
-        pairs = self.x_before(x[:, :-1]) + self.y_in(y[:, :-1, None])
-        states = self.x_in(x) + nn.functional.pad(pairs, (0, 0, 1, 0)) + self.places[: x.shape[1]]
-        for block in self.blocks:
-            states, _ = block(states)
-        return self.head(self.norm(states))
 
     def loss(self, output: Tensor, y: Tensor) -> Tensor:
         """Return the mean squared error."""

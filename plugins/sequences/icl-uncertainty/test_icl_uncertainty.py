@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from assay_icl_uncertainty import MOST_NOISE, OneVariance, PairTransformer, UncertaintyTransformer
+from assay_icl_uncertainty import MOST_NOISE, OneVariance, UncertaintyTransformer
 from assay_sequences.icl_processes import LinearNIG
-from assay_sequences.icl_regression import gaussian_nll
+from assay_sequences.icl_regression import PairTransformer, gaussian_nll
 from scipy import integrate, stats
 
 

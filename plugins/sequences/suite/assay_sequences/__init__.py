@@ -30,7 +30,7 @@ Tasks, their default data set first, what a claim may pin besides `dataset=`
   `exact_match`, `accuracy`, `accuracy_long` (add-lengths). See `integer_algorithms.CleanStream`; the
   baseline rope-transformer has the same examples and rotary places.
 - `icl-regression` (linear-nig, linear-mixture, fourier, fourier-flat): a module (x, y) -> means and log-variances, most often
-  `icl_regression.IclTransformer`; `process.bayes(x, y)` is exact. Metrics `excess_mse`, `mse` (both over the variance of y),
+  `icl_regression.PairTransformer`; `process.bayes(x, y)` is exact. Metrics `excess_mse`, `mse` (both over the variance of y),
   `excess_nll`, `variance_gap`; conditions `pairs=` "1-3", "2-3", "1-6", "2-8", "5-" (pairs seen before), `noise=` 1, 2, 4, 8.
 - `icl-labels` (gaussian-classes): a module whose `regime` (`icl_labels.Regime`) says how sequences are drawn; subclass
   `LabelTransformer`. Metrics `icl_accuracy` (chance .5), `icl_accuracy_overall`, `iwl_accuracy` (1/32), `steps_to_threshold`.

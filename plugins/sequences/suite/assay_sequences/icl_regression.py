@@ -70,6 +70,26 @@ class IclTransformer(nn.Module):
         return self.head(self.norm(states[:, ::2]))
 
 
+class PairTransformer(IclTransformer):
+    """x (B, T, d), y (B, T) -> (B, T, outputs): one token holds x_t and the whole pair before it, (x_{t-1}, y_{t-1}).
+
+    So one layer of attention can weigh the y seen by how near their x are to x_t. With tokens x_1 y_1 x_2 y_2 ... a layer
+    must first bring each y to its x, and 2,000 steps of training do not get there.
+    """
+
+    def __init__(self, dim: int, length: int, outputs: int = 2) -> None:
+        super().__init__(dim, length, outputs)
+        self.x_before = nn.Linear(dim, self.x_in.out_features)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return what is read at each t; y_t is not seen there."""
+        pairs = self.x_before(x[:, :-1]) + self.y_in(y[:, :-1, None])
+        states = self.x_in(x) + nn.functional.pad(pairs, (0, 0, 1, 0)) + self.places[: x.shape[1]]
+        for block in self.blocks:
+            states, _ = block(states)
+        return self.head(self.norm(states))
+
+
 def gaussian_nll(output: Tensor, y: Tensor) -> Tensor:
     """Return the mean of (s + (y - m)^2 exp(-s)) / 2 for output (..., 2): means m and log-variances s."""
     mean, log_variance = output.unbind(-1)
